@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Warnings are errors where `CI` is set; elsewhere a newer compiler's new
+/// warning must not keep anyone from building.
+let strict: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety()] + strict
+
+func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "remora",
+    products: [.executable(name: "remora", targets: ["remora"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+    ],
+    targets: [
+        // C, each behind one Swift module.
+        .target(name: "CEpoll", path: "CModules/CEpoll", cSettings: [.define("_GNU_SOURCE")]),
+        .systemLibrary(
+            name: "COpenSSL", path: "CModules/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+        // In the order data flows; imports go one way.
+        core("Vocabulary"),
+        core("Stats", ["Vocabulary"]),
+        core("Upstreams", ["Vocabulary", "Stats"]),
+        core("Routing", ["Vocabulary"]),
+        core("Balancing", ["Vocabulary", "Upstreams"]),
+        core("Forwarding", ["Vocabulary"]),
+        core("TLS", ["COpenSSL"]),
+        core("Reactor", ["CEpoll", "Vocabulary"]),
+        core("Proxy", ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Forwarding", "TLS", "Reactor"]),
+        core("Config", ["Vocabulary", "Upstreams", "Routing", .product(name: "Yams", package: "Yams")]),
+        core(
+            "Admin",
+            [
+                "Vocabulary", "Stats",
+                .product(name: "FlyingFox", package: "FlyingFox"),
+                .product(name: "FlyingSocks", package: "FlyingFox"),
+            ]),
+        core("Node", ["Config", "Proxy", "Admin", "Stats", .product(name: "Logging", package: "swift-log")]),
+        .executableTarget(
+            name: "remora",
+            dependencies: [
+                "Node", "Config", "Admin", "Stats", "TLS",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "pick-benchmark", dependencies: ["Vocabulary", "Upstreams", "Balancing"], swiftSettings: settings),
+
+        tests("VocabularyTests", ["Vocabulary"]),
+        tests("StatsTests", ["Stats"]),
+        tests("UpstreamsTests", ["Upstreams"]),
+        tests("RoutingTests", ["Routing"]),
+        tests("BalancingTests", ["Balancing"]),
+        tests("ForwardingTests", ["Forwarding"]),
+        tests("ReactorTests", ["Reactor"]),
+        tests("ProxyTests", ["Proxy", "TLS"]),
+        tests("ConfigTests", ["Config"]),
+        tests("AdminTests", ["Admin"]),
+        tests("RemoraTests", ["Node", "remora"]),
+    ]
+)

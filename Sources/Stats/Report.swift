@@ -1,0 +1,104 @@
+// What a running remora shows of itself. Field names are the admin port's, in snake_case there:
+// encode with `JSONEncoder.KeyEncodingStrategy.convertToSnakeCase`.
+//
+// Times are seconds, sizes bytes; `…Total` only grows, the rest are gauges.
+
+/// `GET /stats`.
+package struct StatsReport: Codable, Hashable, Sendable {
+    package var node: String
+    package var version: String
+    package var uptimeSeconds: Double
+    package var listeners: [ListenerReport]
+    package var upstreams: [UpstreamReport]
+
+    package init(
+        node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport]
+    ) {
+        self.node = node
+        self.version = version
+        self.uptimeSeconds = uptimeSeconds
+        self.listeners = listeners
+        self.upstreams = upstreams
+    }
+}
+
+package struct ListenerReport: Codable, Hashable, Sendable {
+    package enum State: String, Codable, Sendable {
+        case listening
+        /// Accepting waits for file descriptors or memory.
+        case paused
+        case draining
+    }
+
+    package var name: String
+    package var address: String
+    package var upstream: String
+    package var state: State
+    package var connections: Int = 0
+    package var connectionsTotal: UInt64 = 0
+    package var refusedTotal: UInt64 = 0
+    package var abortedTotal: UInt64 = 0
+    package var receivedBytesTotal: UInt64 = 0
+    package var sentBytesTotal: UInt64 = 0
+
+    package init(name: String, address: String, upstream: String, state: State) {
+        self.name = name
+        self.address = address
+        self.upstream = upstream
+        self.state = state
+    }
+}
+
+package struct UpstreamReport: Codable, Hashable, Sendable {
+    package var name: String
+    package var balance: String
+    package var load: String
+    package var retriesTotal: UInt64 = 0
+    package var connectSeconds = QuantilesReport()
+    package var firstByteSeconds = QuantilesReport()
+    package var lifetimeSeconds = QuantilesReport()
+    package var endpoints: [EndpointReport]
+
+    package init(name: String, balance: String, load: String, endpoints: [EndpointReport]) {
+        self.name = name
+        self.balance = balance
+        self.load = load
+        self.endpoints = endpoints
+    }
+}
+
+package struct EndpointReport: Codable, Hashable, Sendable {
+    package var address: String
+    package var member: String?
+    package var zone: String?
+    package var state: String
+    package var reason: String
+    package var weight: Int
+    package var outstanding: Int = 0
+    package var connections: Int = 0
+    package var connectionsTotal: UInt64 = 0
+    package var failuresTotal: UInt64 = 0
+    package var receivedBytesTotal: UInt64 = 0
+    package var sentBytesTotal: UInt64 = 0
+
+    package init(address: String, member: String?, zone: String?, state: String, reason: String, weight: Int) {
+        self.address = address
+        self.member = member
+        self.zone = zone
+        self.state = state
+        self.reason = reason
+        self.weight = weight
+    }
+}
+
+/// A distribution's shape; all zero while `count` is.
+package struct QuantilesReport: Codable, Hashable, Sendable {
+    package var count: UInt64 = 0
+    package var p50: Double = 0
+    package var p90: Double = 0
+    package var p99: Double = 0
+    package var p999: Double = 0
+    package var max: Double = 0
+
+    package init() {}
+}
