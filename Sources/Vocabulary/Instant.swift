@@ -20,9 +20,10 @@ package struct Instant: Comparable, Hashable, Sendable {
         Instant(nanoseconds: a.nanoseconds.addingSaturating(b.wholeNanoseconds))
     }
 
+    /// Saturates too: what `+` has made of an endless time-out can be subtracted like any other moment.
     @inlinable
     package static func - (a: Instant, b: Instant) -> Duration {
-        .nanoseconds(a.nanoseconds - b.nanoseconds)
+        .nanoseconds(a.nanoseconds.subtractingSaturating(b.nanoseconds))
     }
 }
 
@@ -48,5 +49,11 @@ extension Int64 {
     package func addingSaturating(_ other: Int64) -> Int64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? (other < 0 ? .min : .max) : sum
+    }
+
+    @inlinable
+    package func subtractingSaturating(_ other: Int64) -> Int64 {
+        let (difference, overflow) = subtractingReportingOverflow(other)
+        return overflow ? (other < 0 ? .max : .min) : difference
     }
 }

@@ -9,8 +9,8 @@ package struct ByteCount: Comparable, Hashable, Sendable {
         self.bytes = bytes
     }
 
-    package static func kibibytes(_ count: Int) -> ByteCount { ByteCount(count << 10) }
-    package static func mebibytes(_ count: Int) -> ByteCount { ByteCount(count << 20) }
+    package static func kibibytes(_ count: Int) -> ByteCount { ByteCount(count * 1024) }
+    package static func mebibytes(_ count: Int) -> ByteCount { ByteCount(count * 1024 * 1024) }
     package static func < (a: ByteCount, b: ByteCount) -> Bool { a.bytes < b.bytes }
 }
 

@@ -38,7 +38,8 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
     /// - Precondition: `bound` is above zero.
     @inlinable
     package mutating func below(_ bound: UInt32) -> UInt32 {
-        UInt32(truncatingIfNeeded: next().multipliedFullWidth(by: UInt64(bound)).high)
+        assert(bound > 0, "nothing is below zero")
+        return UInt32(truncatingIfNeeded: next().multipliedFullWidth(by: UInt64(bound)).high)
     }
 
     @usableFromInline

@@ -16,6 +16,7 @@ extension SocketAddress {
     }
 
     /// The bytes that connect(2) and bind(2) take.
+    /// - Precondition: a unix path has at most ``longestUnixPath`` bytes; cut short, it would name another socket.
     package var kernelForm: [UInt8] {
         switch self {
         case .ipv4(let ip, let port):
@@ -34,6 +35,7 @@ extension SocketAddress {
             }
             return unsafe withUnsafeBytes(of: raw) { unsafe Array($0) }
         case .unix(let path):
+            precondition(path.utf8.count <= SocketAddress.longestUnixPath, "no socket has so long a path")
             var raw = sockaddr_un()
             raw.sun_family = sa_family_t(AF_UNIX)
             unsafe withUnsafeMutableBytes(of: &raw.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
@@ -42,7 +44,9 @@ extension SocketAddress {
         }
     }
 
-    /// Reads what accept(2) or getsockname(2) wrote; nil for other families and for unix sockets without a path.
+    /// Reads what accept(2) or getsockname(2) wrote. Nil for other families, and for unix sockets that have no path
+    /// of ours: none at all, an abstract one, one that is not UTF-8 or fills all 108 bytes. A peer chooses its
+    /// path freely; to repair it into text could make it longer than a path can be.
     package init?(kernelForm bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= MemoryLayout<sa_family_t>.size else { return nil }
         switch Int32(unsafe bytes.loadUnaligned(as: sa_family_t.self)) {
@@ -58,9 +62,11 @@ extension SocketAddress {
                 IPv6(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low)), port: UInt16(bigEndian: raw.sin6_port)
             )
         case AF_UNIX:
-            let path = unsafe bytes.dropFirst(MemoryLayout<sa_family_t>.size).prefix { $0 != 0 }
-            guard !path.isEmpty else { return nil }
-            self = unsafe .unix(path: String(decoding: path, as: UTF8.self))
+            let field = unsafe bytes.dropFirst(MemoryLayout<sa_family_t>.size)
+            guard let path = unsafe String(validating: field.prefix { $0 != 0 }, as: UTF8.self),
+                !path.isEmpty, path.utf8.count <= SocketAddress.longestUnixPath
+            else { return nil }
+            self = .unix(path: path)
         default:
             return nil
         }

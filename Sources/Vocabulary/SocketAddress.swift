@@ -8,8 +8,11 @@ import Glibc
 package enum SocketAddress: Hashable, Sendable {
     case ipv4(IPv4, port: UInt16)
     case ipv6(IPv6, port: UInt16)
-    /// A path in the file system, 1 to 107 bytes without a NUL (`sun_path`, unix(7)).
+    /// A path in the file system, 1 to ``longestUnixPath`` bytes without a NUL (`sun_path`, unix(7)).
     case unix(path: String)
+
+    /// `sun_path` with its closing NUL has 108 bytes.
+    package static let longestUnixPath = 107
 
     /// Four octets in network order, the first one highest.
     package struct IPv4: Hashable, Sendable {
@@ -65,7 +68,7 @@ extension SocketAddress {
                 "has the host \"\(host)\", which is no IP address; write one like 10.0.0.1 or [fd00::1] (names are not resolved)"
             case .bareIPv6(let host): "has an IPv6 address without brackets; write [\(host)]:port"
             case .badPath(let path):
-                path.utf8.count > 107
+                path.utf8.count > SocketAddress.longestUnixPath
                     ? "has a path of \(path.utf8.count) bytes; a unix socket's path has at most 107"
                     : "has no usable path; write unix:/path"
             }
@@ -76,7 +79,9 @@ extension SocketAddress {
     package init(parsing text: String) throws(ParseError) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
-            guard path.hasPrefix("/"), path.utf8.count <= 107, !path.utf8.contains(0) else { throw .badPath(path) }
+            guard path.hasPrefix("/"), path.utf8.count <= SocketAddress.longestUnixPath, !path.utf8.contains(0) else {
+                throw .badPath(path)
+            }
             self = .unix(path: path)
             return
         }
@@ -122,6 +127,7 @@ extension SocketAddress: CustomStringConvertible {
 extension SocketAddress.IPv4: CustomStringConvertible {
     /// Reads four decimal octets; nil for anything else, short forms such as `127.1` included.
     package init?(_ text: String) {
+        guard !text.utf8.contains(0) else { return nil }  // where inet_pton would stop, and accept
         var raw = in_addr()
         guard unsafe inet_pton(AF_INET, text, &raw) == 1 else { return nil }
         self.init(bits: UInt32(bigEndian: raw.s_addr))
@@ -135,6 +141,7 @@ extension SocketAddress.IPv4: CustomStringConvertible {
 extension SocketAddress.IPv6: CustomStringConvertible {
     /// Reads an address in any form of RFC 4291 §2.2; nil for anything else, zone indices included.
     package init?(_ text: String) {
+        guard !text.utf8.contains(0) else { return nil }  // where inet_pton would stop, and accept
         var raw: (UInt64, UInt64) = (0, 0)
         guard unsafe inet_pton(AF_INET6, text, &raw) == 1 else { return nil }
         self.init(high: UInt64(bigEndian: raw.0), low: UInt64(bigEndian: raw.1))
@@ -143,10 +150,13 @@ extension SocketAddress.IPv6: CustomStringConvertible {
     /// The canonical form of RFC 5952.
     package var description: String {
         var raw = (high.bigEndian, low.bigEndian)
-        let text = [CChar](unsafeUninitializedCapacity: Int(INET6_ADDRSTRLEN)) { buffer, count in
-            count = unsafe inet_ntop(AF_INET6, &raw, buffer.baseAddress, socklen_t(INET6_ADDRSTRLEN)) == nil
-                ? 0 : unsafe strlen(buffer.baseAddress.unsafelyUnwrapped)
+        return unsafe String(unsafeUninitializedCapacity: Int(INET6_ADDRSTRLEN)) { buffer in
+            unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
+                guard
+                    let text = unsafe inet_ntop(AF_INET6, &raw, buffer.baseAddress, socklen_t(buffer.count))
+                else { preconditionFailure("every IPv6 address has a text that fits INET6_ADDRSTRLEN") }
+                return unsafe strlen(text)
+            }
         }
-        return String(decoding: text.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 }
