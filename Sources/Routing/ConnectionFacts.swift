@@ -1,0 +1,19 @@
+// What is known of a client's connection before an endpoint is chosen for it. It starts with what the socket
+// says; whatever is read ahead (`Preface`) replaces or adds to it. Everything that decides by the client, from
+// `hash: {key: source_ip}` to the log, reads these facts and never asks the socket again.
+
+package import Vocabulary
+
+/// Who connected, and where to.
+package struct ConnectionFacts: Hashable, Sendable {
+    /// The client: the socket's peer, or the source that a PROXY header names. Nil for a unix socket that has no
+    /// path, which is most clients of one.
+    package var peer: SocketAddress?
+    /// Where the client connected to: the socket's own end, or the destination that a PROXY header names.
+    package var local: SocketAddress?
+
+    package init(peer: SocketAddress?, local: SocketAddress?) {
+        self.peer = peer
+        self.local = local
+    }
+}
