@@ -3,6 +3,7 @@
 /// xoshiro256** by Blackman and Vigna (2018), seeded through SplitMix64 as they advise.
 ///
 /// Not for secrets. 32 bytes of state, no allocation, about a nanosecond a number.
+@usableFromInline
 package struct SeededRandom: RandomNumberGenerator, Sendable {
     @usableFromInline var a: UInt64
     @usableFromInline var b: UInt64
