@@ -1,0 +1,104 @@
+// The benchmark's figures, as an aligned table or as one JSON object.
+
+import Upstreams
+
+struct PickReport {
+    struct Row {
+        var scenario: Scenario
+        var timing: Timing
+    }
+
+    struct CountedRow {
+        var policy: String
+        var counts: Counts
+    }
+
+    /// Where instructions and allocations are counted; they hardly depend on the number but for `least_request`.
+    static let countedEndpoints = 1000
+
+    var rows: [Row] = []
+    /// The control first; empty where there is no valgrind.
+    var counted: [CountedRow] = []
+
+    init(policies: [BalancePolicy], sizes: [Int], weights: [Scenario.Weights]) {
+        for policy in policies {
+            for weights in weights {
+                for endpoints in sizes {
+                    let scenario = Scenario(policy: policy, endpoints: endpoints, weights: weights)
+                    rows.append(Row(scenario: scenario, timing: Timing(scenario)))
+                }
+            }
+        }
+        // A counter that does not see the control's object at each turn sees nothing.
+        guard let control = Counts(.control, endpoints: 0, weights: ""), control.allocations == 1 else { return }
+        counted = [CountedRow(policy: "(control)", counts: control)]
+        for policy in policies {
+            if let counts = Counts(
+                .pick(policy: policy.rawValue), endpoints: Self.countedEndpoints,
+                weights: Scenario.Weights.mixed.rawValue)
+            {
+                counted.append(CountedRow(policy: policy.rawValue, counts: counts))
+            }
+        }
+    }
+
+    var table: String {
+        var lines = ["policy         weights  endpoints    ns/pick  ns/pick, 2 threads  adoption µs"]
+        for row in rows {
+            lines.append(
+                pad(row.scenario.policy.rawValue, 15) + pad(row.scenario.weights.rawValue, 9)
+                    + right("\(row.scenario.endpoints)", 9) + right(fixed(row.timing.alone, 1), 11)
+                    + right(fixed(row.timing.shared, 1), 20) + right(fixed(row.timing.adoption / 1000, 1), 13))
+        }
+        lines.append("")
+        if counted.isEmpty {
+            lines.append("Instructions and allocations were not counted: that needs valgrind.")
+        } else {
+            lines.append("Counted by valgrind at \(Self.countedEndpoints) endpoints of mixed weights; the control")
+            lines.append("allocates one object each time, which shows that allocations are seen.")
+            lines.append("policy         instructions/pick  allocations/pick")
+            for row in counted {
+                lines.append(
+                    pad(row.policy, 15) + right(fixed(row.counts.instructions, 1), 17)
+                        + right(fixed(row.counts.allocations, 3), 18))
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    var json: String {
+        let timed = rows.map { row in
+            """
+            {"policy": "\(row.scenario.policy.rawValue)", "weights": "\(row.scenario.weights.rawValue)", \
+            "endpoints": \(row.scenario.endpoints), "pick_nanoseconds": \(fixed(row.timing.alone, 1)), \
+            "shared_pick_nanoseconds": \(fixed(row.timing.shared, 1)), \
+            "adoption_nanoseconds": \(fixed(row.timing.adoption, 0))}
+            """
+        }
+        let counts = counted.map { row in
+            """
+            {"policy": "\(row.policy)", "endpoints": \(Self.countedEndpoints), "weights": "mixed", \
+            "instructions": \(fixed(row.counts.instructions, 1)), "allocations": \(fixed(row.counts.allocations, 3))}
+            """
+        }
+        return "{\"timed\": [\(timed.joined(separator: ", "))], \"counted\": [\(counts.joined(separator: ", "))]}"
+    }
+}
+
+/// `value` with `digits` decimals; never negative here.
+private func fixed(_ value: Double, _ digits: Int) -> String {
+    var scale = 1
+    for _ in 0..<digits { scale *= 10 }
+    let scaled = Int((value * Double(scale)).rounded())
+    if digits == 0 { return "\(scaled)" }
+    let fraction = String(scaled % scale)
+    return "\(scaled / scale)." + String(repeating: "0", count: digits - fraction.count) + fraction
+}
+
+private func pad(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+}
+
+private func right(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.count)) + text
+}
