@@ -1,0 +1,144 @@
+// The schema of a remora config: every key there is, with its shape, its default and one line of help.
+//
+// To add a key: move it here from `later`, and read it in `Assembly`. The check, the suggestions and the JSON
+// Schema follow by themselves. Names and defaults are CONTRACT.md's; the ranges are chosen here.
+
+internal import Routing
+internal import Upstreams
+internal import Vocabulary
+
+enum RemoraSchema {
+    static let node = Key.section("node", Node.section, "The machine this remora stands on.")
+    static let upstreams = Key.sections(
+        "upstreams", of: Upstream.section, element: "upstream", count: 0...1_024, or: .readEmpty,
+        "Named sets of endpoints that connections go to.")
+    static let listeners = Key.sections(
+        "listeners", of: Listener.section, element: "listener", count: 1...1_024, or: .refused,
+        "Where remora accepts connections.")
+    static let admin = Key.section(
+        "admin", Admin.section, "The admin port: statistics, health, control. An address alone is its bind.")
+    static let shutdown = Key.section("shutdown", Shutdown.section, "How a running remora ends.")
+
+    /// The whole file.
+    static let root = Section(
+        "the config", [node.field, upstreams.field, listeners.field, admin.field, shutdown.field],
+        later: [
+            LaterKey("membership", "remove it, and name endpoints in upstreams"),
+            LaterKey("services"),
+            LaterKey("access_log"),
+            LaterKey("leases"),
+        ])
+
+    enum Node {
+        static let name = Key.name("name", or: .none, "How this node calls itself. Default: the host name.")
+        static let zone = Key.name("zone", or: .none, "The zone this node stands in. Default: none.")
+        static let tags = Key.table("tags", entries: 64, text: 0...255, "Names with texts, for people and for members.")
+        static let stateDirectory = Key.path(
+            "state_directory", "Where state is kept. Default: none, nothing is kept across restarts.")
+
+        static let section = Section("node", [name.field, zone.field, tags.field, stateDirectory.field])
+    }
+
+    enum Upstream {
+        static let name = Key.name("name", "What listeners and statistics call it; unique among upstreams.")
+        static let endpoints = Key.sections(
+            "endpoints", of: Endpoint.section, element: "endpoint", count: 1...100_000, or: .refused,
+            "Where connections go: addresses, no DNS names.")
+        static let balance = Key<BalancePolicy>.choice(
+            "balance", or: .p2c, later: ["ring_hash", "maglev"], "How an endpoint is chosen for a connection.")
+        static let load = Key<LoadSource>.choice(
+            "load", or: .fleet, "Whose outstanding requests balancing compares; static endpoints: always local.")
+        static let connectTimeout = Key.duration(
+            "connect_timeout", .milliseconds(1) ... .seconds(300), or: .read("1s"),
+            "How long one attempt to connect may take.")
+        static let connectAttempts = Key.integer(
+            "connect_attempts", UpstreamOptions.connectAttemptsRange, or: .read("3"),
+            "How many different endpoints one connection may try.")
+        static let maxConnections = Key.integer(
+            "max_connections", 1...1_000_000_000, "Most connections per endpoint. Default: no limit.")
+        static let maxOutstanding = Key.integer(
+            "max_outstanding", 1...1_000_000_000, "Most outstanding requests per endpoint. Default: no limit.")
+
+        static let section = Section(
+            "an upstream",
+            [
+                name.field, endpoints.field, balance.field, load.field, connectTimeout.field, connectAttempts.field,
+                maxConnections.field, maxOutstanding.field,
+            ],
+            later: [
+                LaterKey("service", "use endpoints", replaces: endpoints.field.key),
+                LaterKey("members", "use endpoints", replaces: endpoints.field.key),
+                LaterKey("hash"),
+                LaterKey("zone_aware"),
+                LaterKey("on_suspect"),
+                LaterKey("on_dead"),
+                LaterKey("on_left"),
+                LaterKey("max_connection_age"),
+                LaterKey("outlier"),
+                LaterKey("slow_start"),
+                LaterKey("panic_threshold_percent"),
+                LaterKey("tls"),
+            ])
+    }
+
+    enum Endpoint {
+        static let address = Key.address("address", portZero: false, "host:port, [v6]:port or unix:/path.")
+        static let weight = Key.weight(
+            "weight", or: .read(String(Weight.standard.value)), "Its share of the traffic relative to its peers.")
+        static let zone = Key.name("zone", or: .none, "The zone it stands in. Default: none.")
+
+        static let section = Section(
+            "an endpoint", [address.field, weight.field, zone.field], shorthand: address.field)
+    }
+
+    enum Listener {
+        /// What its connections speak.
+        enum Speech: String, CaseIterable, Sendable { case tcp }
+
+        static let name = Key.name("name", "What statistics and the ready line call it; unique among listeners.")
+        static let bind = Key.address("bind", portZero: true, "Where it accepts; port 0 lets the kernel choose.")
+        static let speech = Key<Speech>.choice(
+            "protocol", or: .tcp, later: ["http"], "What its connections speak.")
+        static let upstream = Key.name("upstream", "The upstream that gets its connections.")
+        static let acceptProxyProtocol = Key.flag(
+            "accept_proxy_protocol", or: .read("false"), "Whether each connection must begin with a PROXY header.")
+        static let sendProxyProtocol = Key<ProxyProtocolVersion>.choiceOrNone(
+            "send_proxy_protocol", "The version of the PROXY header that endpoints get.")
+        static let idleTimeout = Key.duration(
+            "idle_timeout", .seconds(1) ... .seconds(7 * 86_400), or: .read("1h"),
+            "How long a connection may be silent in both directions.")
+        static let maxConnections = Key.integer(
+            "max_connections", 1...1_000_000_000, "Most connections at once. Default: half of the descriptor limit.")
+
+        static let section = Section(
+            "a listener",
+            [
+                name.field, bind.field, speech.field, upstream.field, acceptProxyProtocol.field,
+                sendProxyProtocol.field, idleTimeout.field, maxConnections.field,
+            ],
+            later: [
+                LaterKey("service", "use upstream", replaces: upstream.field.key),
+                LaterKey("tls"),
+                LaterKey("sni", "use upstream", replaces: upstream.field.key),
+                LaterKey("fence"),
+            ])
+    }
+
+    enum Admin {
+        static let bind = Key.address(
+            "bind", portZero: true, or: .read("127.0.0.1:9901"),
+            "Where it listens; anything but loopback or unix needs token_file.")
+        static let tokenFile = Key.path(
+            "token_file", "The file with the token that requests must bear. Default: none.")
+
+        static let section = Section("admin", [bind.field, tokenFile.field], shorthand: bind.field)
+    }
+
+    enum Shutdown {
+        static let drain = Key.duration(
+            "drain", .zero ... .seconds(86_400), or: .read("30s"),
+            "How long connections may finish by themselves before they are closed.")
+
+        static let section = Section("shutdown", [drain.field])
+    }
+}

@@ -1,0 +1,166 @@
+// One scalar → one value: all the small decisions about how numbers, booleans and texts are written.
+//
+// Numbers are decimal (`010` is 8 in YAML 1.1 and 10 in 1.2; nobody should have to know), booleans are `true`
+// and `false` (`no` is Norway elsewhere), and texts that look like either need quotes, since other readers of
+// the same file would take them for what they look like.
+
+internal import Vocabulary
+
+/// What is wrong with a scalar and what would be right, to stand behind its label.
+struct ScalarFault: Error {
+    let message: String
+
+    init(_ message: String) { self.message = message }
+}
+
+enum ScalarReading {
+    /// Reads a scalar as `shape`, which is none of a table, a list and a section.
+    static func read(_ content: Tree.Content, as shape: Shape) throws(ScalarFault) -> Checked.Content {
+        let (text, isPlain) =
+            switch content {
+            case .plain(let text): (text, true)
+            case .quoted(let text): (text, false)
+            case .null, .list, .mapping, .broken: preconditionFailure("no scalar reached the reading of scalars")
+            }
+        switch shape {
+        case .flag: return .flag(try flag(text, isPlain, shape))
+        case .integer(let range): return .integer(try integer(text, isPlain, range, shape))
+        case .duration(let range): return .duration(try duration(text, range))
+        case .address(let portZero): return .address(try address(text, portZero: portZero))
+        case .name:
+            try refuseLookalike(text, isPlain)
+            return .text(try name(text))
+        case .text(let length):
+            try refuseLookalike(text, isPlain)
+            return .text(try plainText(text, length, shape))
+        case .choice(let words, let later):
+            return .text(try choice(text, words, later, shape))
+        case .table, .list, .section: preconditionFailure("no shape of a scalar")
+        }
+    }
+
+    /// Reads a name, whatever it looks like.
+    static func name(_ text: String) throws(ScalarFault) -> String {
+        let expectation = Shape.name.expectation
+        if let scalar = text.unicodeScalars.first(where: { !$0.isASCII || !Shape.isNameCharacter(UInt8($0.value)) }) {
+            throw ScalarFault("\(text.quoted) has the character \(String(scalar).quoted); write \(expectation)")
+        }
+        guard Shape.nameLength.contains(text.utf8.count) else {
+            throw ScalarFault("\(text.quoted) has \(text.utf8.count) characters; write \(expectation)")
+        }
+        return text
+    }
+
+    // MARK: Numbers and booleans
+
+    private static func flag(_ text: String, _ isPlain: Bool, _ shape: Shape) throws(ScalarFault) -> Bool {
+        guard isPlain || (text != "true" && text != "false") else {
+            throw ScalarFault("is the text \(text.quoted); write \(text) without quotes")
+        }
+        switch text {
+        case "true": return true
+        case "false": return false
+        default: throw ScalarFault("\(text.quoted) is no boolean; write \(shape.expectation)")
+        }
+    }
+
+    private static func integer(
+        _ text: String, _ isPlain: Bool, _ range: ClosedRange<Int>, _ shape: Shape
+    ) throws(ScalarFault) -> Int {
+        let digits = text.hasPrefix("-") ? text.utf8.dropFirst() : text.utf8[...]
+        let isWhole = !digits.isEmpty && digits.allSatisfy { (0x30...0x39).contains($0) }
+        guard isWhole, digits.count == 1 || digits.first != UInt8(ascii: "0") else {
+            if isPlain, case .number = PlainMeaning(text) {
+                throw ScalarFault("\(text.quoted) is no whole number in decimal; write \(shape.expectation)")
+            }
+            throw ScalarFault("\(text.quoted) is no number; write \(shape.expectation)")
+        }
+        guard isPlain else { throw ScalarFault("is the text \(text.quoted); write \(text) without quotes") }
+        // A number that does not fit 64 bits is out of every range.
+        guard let value = Int(text), range.contains(value), text != "-0" else {
+            throw ScalarFault("\(text.quoted) is out of range; write \(shape.expectation)")
+        }
+        return value
+    }
+
+    // MARK: Texts with a meaning
+
+    private static func duration(_ text: String, _ range: ClosedRange<Duration>) throws(ScalarFault) -> Duration {
+        let value: Duration
+        do throws(Duration.TextError) {
+            value = try Duration(parsing: text)
+        } catch {
+            switch error {
+            case .noUnit:
+                throw ScalarFault("\(text.quoted) has no unit; write \(text.prefix(18))s or \(text.prefix(18))ms")
+            case .badUnit(let unit):
+                throw ScalarFault("\(text.quoted) has the unit \(unit.quoted); write ms, s, m or h")
+            case .notOneNumberAndUnit:
+                throw ScalarFault("\(text.quoted) is no duration; write a whole number and ms, s, m or h")
+            case .tooLong:
+                throw ScalarFault(outOfRange(text, range))
+            }
+        }
+        guard range.contains(value) else { throw ScalarFault(outOfRange(text, range)) }
+        return value
+    }
+
+    private static func outOfRange(_ text: String, _ range: ClosedRange<Duration>) -> String {
+        "\(text.quoted) is out of range; write \(range.lowerBound.written) to \(range.upperBound.written)"
+    }
+
+    private static func address(_ text: String, portZero: Bool) throws(ScalarFault) -> SocketAddress {
+        if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+            throw ScalarFault(
+                "\(text.quoted) has no host; write one before the port, as in 127.0.0.1:\(text.prefix(5))")
+        }
+        if let scalar = text.unicodeScalars.first(where: Shape.isControl) {
+            throw ScalarFault("\(text.quoted) has the character \(String(scalar).quoted); remove it")
+        }
+        let address: SocketAddress
+        do throws(SocketAddress.ParseError) {
+            address = try SocketAddress(parsing: text)
+        } catch {
+            throw ScalarFault("\(text.quoted) \(error.explanation)")
+        }
+        if address.port == 0, !portZero { throw ScalarFault("\(text.quoted) has the port 0; write 1 to 65535") }
+        return address
+    }
+
+    private static func choice(
+        _ text: String, _ words: [String], _ later: [String], _ shape: Shape
+    ) throws(ScalarFault) -> String {
+        if words.contains(text) { return text }
+        if later.contains(text) {
+            throw ScalarFault("\(text) is not available yet; write \(shape.expectation)")
+        }
+        if let nearest = nearestName(to: text, among: words + later) {
+            throw ScalarFault("\(text.quoted) is unknown; did you mean \(nearest)?")
+        }
+        throw ScalarFault("\(text.quoted) is unknown; write \(shape.expectation)")
+    }
+
+    // MARK: Texts
+
+    private static func refuseLookalike(_ text: String, _ isPlain: Bool) throws(ScalarFault) {
+        guard isPlain else { return }
+        switch PlainMeaning(text) {
+        case .flag: throw ScalarFault("\(text) is a boolean; write \(text.quoted), in quotes")
+        case .number: throw ScalarFault("\(text) is a number; write \(text.quoted), in quotes")
+        case .null, .text: break
+        }
+    }
+
+    private static func plainText(
+        _ text: String, _ length: ClosedRange<Int>, _ shape: Shape
+    ) throws(ScalarFault) -> String {
+        if let scalar = text.unicodeScalars.first(where: Shape.isControl) {
+            throw ScalarFault("\(text.quoted) has the character \(String(scalar).quoted); remove it")
+        }
+        let count = text.unicodeScalars.count
+        guard length.contains(count) else {
+            throw ScalarFault("\(text.quoted) has \(count) characters; write \(shape.expectation)")
+        }
+        return text
+    }
+}

@@ -1,0 +1,130 @@
+// What a value of the file may look like, as data.
+//
+// One schema, a value made of these, is read by three: `SchemaCheck` (is this file right?), `nearestName` (what
+// was meant?) and `ConfigSchema.json` (what may an editor offer?). None knows a key of its own, so they cannot
+// disagree. `Codable` was not taken: it stops at the first fault, knows no places and describes nothing.
+
+internal import Vocabulary
+
+/// What a value may look like.
+indirect enum Shape: Sendable {
+    case flag
+    case integer(ClosedRange<Int>)
+    case duration(ClosedRange<Duration>)
+    /// `host:port`, `[v6]:port` or `unix:/path`.
+    case address(portZero: Bool)
+    /// 1 to 64 of `A-Z a-z 0-9 . _ -`: such names stand in the ready line and in labels of metrics.
+    case name
+    /// Text without control characters, with its length in Unicode scalars.
+    case text(ClosedRange<Int>)
+    /// One of some words; those in `later` are known, and refused.
+    case choice([String], later: [String])
+    /// Any names, each with a text.
+    case table(entries: Int, text: ClosedRange<Int>)
+    case list(of: Shape, element: String, count: ClosedRange<Int>)
+    case section(Section)
+}
+
+/// A mapping with known keys.
+struct Section: Sendable {
+    /// What one of it is called in a fault: `a listener`.
+    let noun: String
+    let fields: [Field]
+    /// Known keys that no value can have yet.
+    let later: [LaterKey]
+    /// The field that a lone scalar in place of the mapping stands for.
+    let shorthand: Field?
+
+    init(_ noun: String, _ fields: [Field], later: [LaterKey] = [], shorthand: Field? = nil) {
+        self.noun = noun
+        self.fields = fields
+        self.later = later
+        self.shorthand = shorthand
+    }
+}
+
+/// One key of a section.
+struct Field: Sendable {
+    /// What becomes of a key that is left out.
+    enum Absence: Sendable {
+        case refused
+        /// There is no value.
+        case none
+        /// As if this had been written, in YAML without quotes.
+        case read(String)
+        /// As if an empty mapping or list had been written.
+        case readEmpty
+    }
+
+    let key: String
+    let shape: Shape
+    let absence: Absence
+    /// One line for people, in the JSON Schema and in editors.
+    let summary: String
+}
+
+/// A key of CONTRACT.md that a later version brings.
+struct LaterKey: Sendable {
+    let key: String
+    /// What to do without it.
+    let advice: String
+    /// A required key that it will stand in for, and that is not asked for beside it.
+    let replaces: String?
+
+    init(_ key: String, _ advice: String = "remove it", replaces: String? = nil) {
+        self.key = key
+        self.advice = advice
+        self.replaces = replaces
+    }
+}
+
+// MARK: - Limits of all files
+
+extension Shape {
+    static let nameLength = 1...64
+
+    static func isNameCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+
+    static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.value < 0x20 || scalar.value == 0x7F }
+}
+
+// MARK: - In words
+
+extension Shape {
+    /// What would be right, to stand behind "write".
+    var expectation: String {
+        switch self {
+        case .flag: "true or false"
+        case .integer(let range): "a whole number, \(range.lowerBound) to \(range.upperBound)"
+        case .duration(let range): "a duration, \(range.lowerBound.written) to \(range.upperBound.written)"
+        case .address: "host:port, [v6]:port or unix:/path"
+        case .name: "1 to 64 letters, digits, '.', '_' or '-'"
+        case .text(let length): "text of \(length.lowerBound) to \(length.upperBound) characters"
+        case .choice(let words, _): words.alternatives
+        case .table: "a mapping of names to texts"
+        case .list(_, let element, let count):
+            count.lowerBound > 0 ? "a list with at least one \(element)" : "a list, one \(element) each"
+        case .section(let section):
+            if let shorthand = section.shorthand {
+                "\(shorthand.shape.expectation), or a mapping with \(shorthand.key)"
+            } else {
+                "a mapping with \(section.fields.map(\.key).alternatives)"
+            }
+        }
+    }
+}
+
+extension [String] {
+    /// `a, b or c`.
+    var alternatives: String {
+        guard let last, count > 1 else { return first ?? "" }
+        return dropLast().joined(separator: ", ") + " or " + last
+    }
+}
