@@ -1,0 +1,187 @@
+// Random configs as JSON: right ones, and right ones with one thing changed.
+
+/// Draws configs that are right.
+struct ConfigGenerator {
+    var random: TestRandom
+
+    init(seed: UInt64) { random = TestRandom(seed: seed) }
+
+    mutating func config() -> JSONDocument {
+        let upstreams = 1 + random.below(3)
+        var members: [JSONDocument.Member] = [
+            .init(key: "upstreams", value: .list((0..<upstreams).map { upstream($0) })),
+            .init(key: "listeners", value: .list((0...random.below(3)).map { listener($0, of: upstreams) })),
+        ]
+        if random.chance(50) { members.append(.init(key: "node", value: node())) }
+        if random.chance(50) { members.append(.init(key: "admin", value: admin())) }
+        if random.chance(50) {
+            members.append(.init(key: "shutdown", value: some([("drain", duration(below: 86_400))])))
+        }
+        return .mapping(members)
+    }
+
+    /// Each of the members with even chance.
+    private mutating func some(_ members: [(String, JSONDocument)]) -> JSONDocument {
+        .mapping(members.filter { _ in random.chance(50) }.map { .init(key: $0.0, value: $0.1) })
+    }
+
+    private mutating func with(_ required: [(String, JSONDocument)], _ optional: [(String, JSONDocument)])
+        -> JSONDocument
+    {
+        guard case .mapping(let more) = some(optional) else { return .null }
+        return .mapping(required.map { .init(key: $0.0, value: $0.1) } + more)
+    }
+
+    /// - Parameter below: in seconds.
+    private mutating func duration(below: Int) -> JSONDocument {
+        switch random.below(3) {
+        case 0: .text("\(1_000 + random.below(below * 1_000 - 1_000))ms")
+        case 1: .text("\(1 + random.below(below - 1))s")
+        default: .text("\(1 + random.below(below / 60))m")
+        }
+    }
+
+    private mutating func node() -> JSONDocument {
+        let tags = (0..<random.below(3)).map { JSONDocument.Member(key: "t.\($0)", value: .text(random.word())) }
+        return some([
+            ("name", .text("n\(random.below(1_000))")), ("zone", .text("z-\(random.below(10))")),
+            ("tags", .mapping(tags)), ("state_directory", .text("/var/lib/\(random.word())")),
+        ])
+    }
+
+    private mutating func admin() -> JSONDocument {
+        let bind = JSONDocument.text(random.pick(["127.0.0.1:9901", "[::1]:1", "unix:/run/admin", "127.1.2.3:0"]))
+        if random.chance(30) { return bind }
+        return some([("bind", bind), ("token_file", .text("/etc/token"))])
+    }
+
+    /// - Parameter number: tells the addresses of one upstream apart.
+    private mutating func endpoint(_ number: Int) -> JSONDocument {
+        let address: String
+        switch random.below(3) {
+        case 0: address = "10.\(random.below(256)).255.\(number):\(1 + random.below(65_535))"
+        case 1: address = "[fd00::\(number)]:0\(1 + random.below(65_535))"
+        default: address = "unix:/run/\(number):0"
+        }
+        if random.chance(50) { return .text(address) }
+        return with(
+            [("address", .text(address))],
+            [("weight", .integer(1 + random.below(10_000))), ("zone", .text("z"))])
+    }
+
+    private mutating func upstream(_ number: Int) -> JSONDocument {
+        with(
+            [
+                ("name", .text("u\(number)")),
+                ("endpoints", .list((0...random.below(3)).map { endpoint($0) })),
+            ],
+            [
+                ("balance", .text(random.pick(["p2c", "least_request", "round_robin", "random"]))),
+                ("load", .text(random.pick(["fleet", "local"]))),
+                ("connect_timeout", duration(below: 300)),
+                ("connect_attempts", .integer(1 + random.below(8))),
+                ("max_connections", .integer(1 + random.below(1_000_000))),
+                ("max_outstanding", .integer(1_000_000_000)),
+            ])
+    }
+
+    private mutating func listener(_ number: Int, of upstreams: Int) -> JSONDocument {
+        with(
+            [
+                ("name", .text("l\(number)")),
+                (
+                    "bind",
+                    .text(random.pick(["127.0.0.1:0", "[::]:0", "0.0.0.0:800\(number)", "unix:/run/l\(number)"]))
+                ),
+                ("upstream", .text("u\(random.below(upstreams))")),
+            ],
+            [
+                ("protocol", .text("tcp")), ("accept_proxy_protocol", .flag(random.chance(50))),
+                ("send_proxy_protocol", .text(random.pick(["none", "v1", "v2"]))),
+                ("idle_timeout", duration(below: 604_800)), ("max_connections", .integer(1 + random.below(100_000))),
+            ])
+    }
+}
+
+// MARK: - One thing changed
+
+extension ConfigGenerator {
+    /// What takes the place of a value: each right for some keys and wrong for others.
+    private static let replacements: [JSONDocument] = [
+        .null, .flag(true), .flag(false), .integer(0), .integer(-1), .integer(1), .integer(9), .integer(10_001),
+        .integer(1_000_000_001), .fraction(1.5), .text(""), .text("?"), .text("30"), .text("true"), .text("30sec"),
+        .text("10.0.0.256:1"), .text("10.0.0.1"), .text("10.0.0.1:65536"), .text("127.0.0.1:0"), .text("10.0.0.1:"),
+        .text("01.0.0.1:1"),
+        .text("[::1]"), .text("[g::]:1"), .text("::1:1"), .text("localhost:1"), .text("unix:run"), .text("ring_hash"),
+        .text("http"), .text("V1"), .text(String(repeating: "x", count: 65)), .list([]), .mapping([]),
+        .list([.null]), .mapping([.init(key: "a", value: .integer(1))]),
+    ]
+
+    private static let keys = [
+        "nmae", "", "membership", "services", "access_log", "leases", "service", "members", "hash", "tls", "sni",
+        "fence",
+        "weight", "name", "bind", "address", "drain", "zone", "balance", "protocol",
+    ]
+
+    /// `document` with one value replaced, one key added, or one key left out.
+    ///
+    /// Never so that each value is right and the whole is wrong (a listener without its upstream, say), which no
+    /// JSON Schema could see.
+    mutating func changed(_ document: JSONDocument) -> JSONDocument {
+        var places = 0
+        count(document, &places)
+        var target = random.below(places)
+        return change(document, at: &target, key: "")
+    }
+
+    private func count(_ document: JSONDocument, _ places: inout Int) {
+        places += 1
+        switch document {
+        case .list(let items): for item in items { count(item, &places) }
+        case .mapping(let members): for member in members { count(member.value, &places) }
+        case .null, .flag, .integer, .fraction, .text: break
+        }
+    }
+
+    private mutating func change(_ document: JSONDocument, at target: inout Int, key: String) -> JSONDocument {
+        if target == 0 {
+            target = -1
+            return changedItself(document, key: key)
+        }
+        target -= 1
+        switch document {
+        case .list(var items):
+            for index in items.indices where target >= 0 {
+                items[index] = change(items[index], at: &target, key: "")
+            }
+            return .list(items)
+        case .mapping(var members):
+            for index in members.indices where target >= 0 {
+                members[index].value = change(members[index].value, at: &target, key: members[index].key)
+            }
+            return .mapping(members)
+        case .null, .flag, .integer, .fraction, .text:
+            return document
+        }
+    }
+
+    private mutating func changedItself(_ document: JSONDocument, key: String) -> JSONDocument {
+        if case .mapping(var members) = document, random.chance(70) {
+            let removable = members.indices.filter { members[$0].key != "upstreams" }
+            if random.chance(40), !removable.isEmpty {
+                members.remove(at: random.pick(removable))
+            } else {
+                let key = random.pick(ConfigGenerator.keys)
+                let value = random.pick(ConfigGenerator.replacements)
+                if !members.contains(where: { $0.key == key }) { members.append(.init(key: key, value: value)) }
+            }
+            return .mapping(members)
+        }
+        let replacement = random.pick(ConfigGenerator.replacements)
+        switch (key, replacement) {
+        case ("upstreams", .list([])): return .null
+        case ("name", .text), ("upstream", .text): return .text("?")
+        default: return replacement
+        }
+    }
+}
