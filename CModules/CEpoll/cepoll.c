@@ -1,1 +1,38 @@
 #include "cepoll.h"
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+int64_t remora_accept(int fd) {
+    return remora_result(accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+int64_t remora_pipe(int ends[2], int capacity) {
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) return -(int64_t)errno;
+    int size = fcntl(ends[1], F_SETPIPE_SZ, capacity);
+    if (size >= capacity) return size;
+    int failure = errno;
+    close(ends[0]);
+    close(ends[1]);
+    return -(int64_t)failure;
+}
+
+int64_t remora_splice(int from, int into, size_t count, int more) {
+    return remora_result(
+        splice(from, NULL, into, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0)));
+}
+
+int64_t remora_processors(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : CPU_COUNT(&set);
+}
+
+void remora_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int64_t remora_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -(int64_t)errno;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? -(int64_t)errno : (int64_t)limit.rlim_cur;
+}

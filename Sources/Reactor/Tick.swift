@@ -1,12 +1,13 @@
 // The grain of a worker's timers. A type of its own, so that a slab index and a time cannot change places.
 
-package import Vocabulary
+public import Vocabulary
 
 /// A millisecond of the monotonic clock: tick `n` begins `n` ms after the clock's start.
 ///
 /// Deadlines are rounded up and the present is rounded down, so a timer never fires early and at most 1 ms late.
+@usableFromInline
 package struct Tick: Comparable, Hashable, Sendable {
-    package var count: UInt64
+    @usableFromInline package var count: UInt64
 
     @inlinable
     package init(_ count: UInt64) { self.count = count }

@@ -16,6 +16,7 @@
 /// days before that), all those of one slot together; stretches of time without timers cost nothing, however
 /// long. Nothing is allocated but by ``reserve(capacity:)``.
 @safe
+@usableFromInline
 package struct TimerWheel: ~Copyable {
     @usableFromInline static var slotsPerWheel: Int { 256 }
     @usableFromInline static var wheels: Int { 4 }
@@ -50,13 +51,15 @@ package struct TimerWheel: ~Copyable {
     }
 
     /// How many timers there can be; their indices are below it.
-    package private(set) var capacity: Int
+    @usableFromInline package internal(set) var capacity: Int
     /// `firstTimer + capacity` nodes, all initialized.
     @usableFromInline var nodes: UnsafeMutablePointer<Node>
     /// A bit for every slot that is not empty, 64 to a word, the innermost wheel first.
     @usableFromInline var occupied = InlineArray<16, UInt64>(repeating: 0)
     /// Where `advance` has set the present.
     @usableFromInline var present: UInt64 = 0
+    /// No timer is due, and no list has to be moved inwards, before this; `.max` where there is none.
+    @usableFromInline var soonest = UInt64.max
     /// How far the wheels have turned; never beyond `present`. Every timer on a wheel is later than this.
     @usableFromInline var hand: UInt64 = 0
 
@@ -107,6 +110,7 @@ extension TimerWheel {
         let node = self.node(of: index)
         if unsafe nodes[Int(node)].next != TimerWheel.unlinked { unlink(node) }
         unsafe nodes[Int(node)].deadline = deadline.count
+        soonest = min(soonest, max(present, deadline.count))
         if deadline.count <= present {
             append(node, to: TimerWheel.late)
         } else {
@@ -154,9 +158,12 @@ extension TimerWheel {
     /// after another `advance`.
     @inlinable
     package mutating func popExpired() -> UInt32? {
+        if present < soonest { return nil }
         while isEmpty(TimerWheel.due) {
-            guard let event = nextEvent(), event.start <= present else {
+            let event = nextEvent()
+            guard let event, event.start <= present else {
                 hand = present
+                soonest = isEmpty(TimerWheel.late) ? event?.start ?? .max : present
                 return nil
             }
             turn(to: event)
@@ -167,13 +174,13 @@ extension TimerWheel {
     }
 
     /// When to call `advance` and `popExpired` again: never after the earliest deadline, but maybe before it, when
-    /// the slot of an outer wheel begins whose timers must move inwards. Not after the present if there is
-    /// something to pop already; nil if no timer is scheduled.
+    /// the slot of an outer wheel begins whose timers must move inwards, or when the earliest was cancelled. Not
+    /// after the present if there is something to pop already; nil if no timer was scheduled since the last
+    /// `popExpired` that found none.
+    ///
+    /// A bound that is kept, because a loop asks at every turn and a search of the wheels costs 300 instructions.
     @inlinable
-    package var nextWakeUp: Tick? {
-        if !isEmpty(TimerWheel.due) || !isEmpty(TimerWheel.late) { return Tick(present) }
-        return nextEvent().map { Tick($0.start) }
-    }
+    package var nextWakeUp: Tick? { soonest == .max ? nil : Tick(soonest) }
 
     /// A list and the tick at which its first timer may be due.
     @usableFromInline

@@ -4,9 +4,10 @@
 // stores several of these per connection and compares them per event.
 
 /// A moment on a monotonic clock; only differences between two have a meaning.
+@usableFromInline
 package struct Instant: Comparable, Hashable, Sendable {
     /// Nanoseconds since the clock's own start.
-    package var nanoseconds: Int64
+    @usableFromInline package var nanoseconds: Int64
 
     @inlinable
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }

@@ -1,0 +1,39 @@
+// Kernel threads for event loops: Swift's tasks move between threads, an epoll set must not.
+
+import Glibc
+
+/// A thread with a name; whoever starts it joins it or lets it go.
+package struct KernelThread: Sendable {
+    private let handle: pthread_t
+
+    private final class Errand {
+        let name: String
+        let body: () -> Void
+        init(name: String, body: @escaping () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    /// Runs `body` on a new thread.
+    /// - Parameter name: for ps(1) and debuggers; 15 bytes are shown.
+    @discardableResult
+    package static func start(name: String, _ body: @escaping @Sendable () -> Void) -> KernelThread {
+        let errand = unsafe Unmanaged.passRetained(Errand(name: name, body: body))
+        var handle = pthread_t()
+        let failure = unsafe pthread_create(
+            &handle, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let errand = unsafe Unmanaged<Errand>.fromOpaque(argument).takeRetainedValue()
+                Kernel.nameThread(errand.name)
+                errand.body()
+                return nil
+            }, errand.toOpaque())
+        precondition(failure == 0, "the system gives no thread: \(SystemError(code: failure))")
+        return KernelThread(handle: handle)
+    }
+
+    /// Waits for its end.
+    package func join() { pthread_join(handle, nil) }
+}
