@@ -1,0 +1,99 @@
+// What a worker keeps of a connection: two halves, two directions, and what the
+// timers and the counts need. It holds no buffer, no reference and no snapshot.
+//
+// The parts lie in slabs of their own and are found by number. A connection has an
+// index; its sockets and directions have a `Slot`, twice that index and one more
+// for the endpoint's side. A direction bears the slot of its source, so its sink is
+// the slot beside it.
+
+import Balancing
+import Forwarding
+import Upstreams
+import Vocabulary
+
+/// A socket of a connection, and the direction that begins there.
+struct Slot: Hashable {
+    var number: UInt32
+
+    static func client(_ index: UInt32) -> Slot { Slot(number: index << 1) }
+    static func server(_ index: UInt32) -> Slot { Slot(number: index << 1 | 1) }
+
+    /// The connection's index.
+    var index: UInt32 { number >> 1 }
+    var isServer: Bool { number & 1 == 1 }
+    /// The connection's other socket.
+    var other: Slot { Slot(number: number ^ 1) }
+}
+
+/// One of a connection's two sockets.
+///
+/// This is the seam for what a half is made of: bytes are received, sent and spliced
+/// through a half in one file alone (`Worker+Forward.swift`), and its `Flow` is told at
+/// the start whether both halves can be spliced.
+struct Half {
+    var descriptor: Int32 = -1
+    /// Set anew whenever the descriptor changes, so that an event of an earlier one is known to be stale.
+    var epoch: UInt32 = 0
+    /// A TCP socket can be reset, and a short read proves it empty.
+    var isTCP = false
+    var isRegistered = false
+    /// The poller reports room to write.
+    var reportsWrites = false
+    /// It may be without room for as long as its peer answers.
+    var isPatient = false
+    /// It does not wait to fill segments (TCP_NODELAY).
+    var sendsAtOnce = false
+
+    var isOpen: Bool { descriptor >= 0 }
+}
+
+/// One direction and where its held bytes are.
+struct Lane {
+    var flow = Flow(shortReadMeansEmpty: false, canSplice: false)
+    var held = HeldChain()
+    /// The pipe that is lent to it, or `.max`.
+    var pipe: UInt32 = .max
+    /// It has used up its share of this turn and waits for the next.
+    var isQueued = false
+}
+
+struct Connection {
+    enum Stage: UInt8 {
+        /// The slot is free.
+        case none
+        /// Reading ahead, before an endpoint can be chosen.
+        case preface
+        /// Placed on an endpoint that has not answered the connect yet.
+        case connecting
+        /// The machine, not the endpoint, was short of something; the connect is tried again.
+        case deferred
+        case established
+    }
+
+    var stage = Stage.none
+    var isPlaced = false
+    /// Whether it counts as outstanding where it is placed.
+    var wait = AnswerWait()
+    /// The endpoint has sent its first byte.
+    var isAnswered = false
+    /// A client byte has been given to the endpoint.
+    var hasAsked = false
+    /// The endpoint's socket notices when its peer falls silent.
+    var watchesPeers = false
+
+    var listener: UInt32 = 0
+    var upstream: UInt32 = 0
+    /// The load cell of the endpoint it is placed on; meaningful from the placement on.
+    var cell: UInt32 = 0
+
+    /// When a byte last moved in either direction.
+    var lastActive = Instant(nanoseconds: 0)
+    /// When it was accepted.
+    var began = Instant(nanoseconds: 0)
+    /// When it was placed on the endpoint it is on.
+    var placed = Instant(nanoseconds: 0)
+    /// When the answer began to be waited for: connected, or given the first byte to send.
+    var asked = Instant(nanoseconds: 0)
+
+    var tried = TriedEndpoints()
+}

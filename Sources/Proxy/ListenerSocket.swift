@@ -1,0 +1,174 @@
+// Sockets to accept from: bound here, or handed down by whoever started us.
+//
+// Each worker gets a socket of its own on the address (SO_REUSEPORT), so that the
+// kernel spreads clients and workers share no queue. The first of them is bound
+// without that option, which fails where anybody else listens, a second remora
+// included; only then is the option set and the others join it. So there is no
+// moment at which two processes could share an address by accident.
+
+import CEpoll
+import Glibc
+package import Reactor
+package import Routing
+package import Vocabulary
+
+/// Why an address could not be listened on.
+package struct BindError: Error, CustomStringConvertible {
+    package var listener: String
+    package var address: SocketAddress
+    package var cause: SystemError
+
+    package var description: String {
+        let remedy =
+            switch cause.code {
+            case EADDRINUSE: "; another process listens there: stop it, or choose another address"
+            case EADDRNOTAVAIL: "; this machine has no such address"
+            case EACCES, EPERM: "; it takes a privilege: CAP_NET_BIND_SERVICE, or write access to the directory"
+            case ENOENT: "; the directory does not exist"
+            default: ""
+            }
+        return "listener \(listener) cannot bind \(address): \(cause)\(remedy)"
+    }
+}
+
+/// A listener's sockets, open.
+package struct ListenerSockets: Sendable {
+    package let options: ListenerOptions
+    /// The address as bound: port 0 has become a real one.
+    package let address: SocketAddress
+    /// One for each worker, or a single one for all.
+    let descriptors: [Int32]
+    var isShared: Bool { descriptors.count == 1 }
+    /// The file that this process has made and removes at its end.
+    let file: SocketFile?
+
+    /// - Parameter inherited: a descriptor that already listens; it is used as it is.
+    package init(
+        _ options: ListenerOptions, workers: Int, inherited: Int32? = nil, silentPeerTimeout: Duration
+    ) throws(BindError) {
+        precondition(workers > 0)
+        self.options = options
+        do throws(SystemError) {
+            if let inherited {
+                (descriptors, file) = ([inherited], nil)
+                try Kernel.adopt(inherited)
+            } else if case .unix(let path) = options.bind {
+                let descriptor = try Self.listenOnPath(options.bind, path)
+                (descriptors, file) = ([descriptor], SocketFile(path: path))
+            } else {
+                descriptors = try Self.listen(on: options.bind, count: workers)
+                file = nil
+            }
+        } catch {
+            throw BindError(listener: options.name, address: options.bind, cause: error)
+        }
+        address = Kernel.localAddress(of: descriptors[0]) ?? options.bind
+        for descriptor in descriptors where Kernel.isTCP(descriptor) {
+            // What is set here is inherited by every socket that is accepted, at no cost.
+            Kernel.disableNagle(descriptor)
+            Kernel.keepUrgentInline(descriptor)
+            Kernel.watchForSilentPeer(descriptor, timeout: silentPeerTimeout)
+        }
+    }
+
+    var isTCP: Bool { Kernel.isTCP(descriptors[0]) }
+
+    /// Closes what no worker has closed, and removes the file of a unix socket.
+    func close() {
+        if isShared { descriptors.forEach(Kernel.close) }
+        file?.remove()
+    }
+
+    private static func listen(on address: SocketAddress, count: Int) throws(SystemError) -> [Int32] {
+        let first = try Kernel.bind(address, sharingPort: false)
+        var sockets = [first]
+        do throws(SystemError) {
+            try Kernel.sharePort(first)
+            let bound = Kernel.localAddress(of: first) ?? address
+            while sockets.count < count { sockets.append(try Kernel.bind(bound, sharingPort: true)) }
+            for socket in sockets { try Kernel.listen(socket) }
+        } catch {
+            sockets.forEach(Kernel.close)
+            throw error
+        }
+        return sockets
+    }
+
+    /// Takes over a path that nobody listens on any more; one that somebody answers on is in use.
+    private static func listenOnPath(_ address: SocketAddress, _ path: String) throws(SystemError) -> Int32 {
+        do {
+            return try bindAndListen(address)
+        } catch  where error == .addressInUse {
+            guard isSocket(path), !Kernel.answers(address) else { throw error }
+            unsafe unlink(path)
+            return try bindAndListen(address)
+        }
+    }
+
+    private static func bindAndListen(_ address: SocketAddress) throws(SystemError) -> Int32 {
+        let descriptor = try Kernel.bind(address, sharingPort: false)
+        do throws(SystemError) {
+            try Kernel.listen(descriptor)
+        } catch {
+            Kernel.close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    private static func isSocket(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+}
+
+/// A unix socket's file, which outlives the socket unless somebody removes it.
+struct SocketFile: Sendable {
+    let path: String
+    private let identity: (dev_t, ino_t)
+
+    init(path: String) {
+        self.path = path
+        identity = Self.identity(of: path)
+    }
+
+    /// Removes the file, unless another process has put its own there since.
+    func remove() {
+        if Self.identity(of: path) == identity { unsafe unlink(path) }
+    }
+
+    private static func identity(of path: String) -> (dev_t, ino_t) {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0 ? (status.st_dev, status.st_ino) : (0, 0)
+    }
+}
+
+/// Listening sockets that the parent process opened for this one: systemd's protocol, sd_listen_fds(3).
+package struct InheritedSockets: Sendable {
+    private let sockets: [(name: String, descriptor: Int32)]
+
+    /// - Parameters:
+    ///   - environment: `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` count.
+    ///   - process: this process's id; descriptors meant for another are left alone.
+    package init(environment: [String: String], process: Int32) {
+        guard environment["LISTEN_PID"].flatMap(Int32.init) == process,
+            let count = environment["LISTEN_FDS"].flatMap(Int32.init), (1...1024).contains(count)
+        else {
+            sockets = []
+            return
+        }
+        let names = environment["LISTEN_FDNAMES"]?.split(separator: ":", omittingEmptySubsequences: false) ?? []
+        sockets = (0..<count).map { number in
+            (name: names.indices.contains(Int(number)) ? String(names[Int(number)]) : "", descriptor: 3 + number)
+        }
+    }
+
+    /// The socket that bears the listener's name, else one that is bound to its address.
+    package func descriptor(for listener: ListenerOptions) -> Int32? {
+        let listening = sockets.filter { Kernel.isListening($0.descriptor) }
+        let match =
+            listening.first { $0.name == listener.name }
+            ?? listening.first { Kernel.localAddress(of: $0.descriptor) == listener.bind }
+        return match?.descriptor
+    }
+}

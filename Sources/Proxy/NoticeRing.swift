@@ -1,0 +1,74 @@
+// What workers tell the control thread: small values through a ring each.
+//
+// A worker must never wait for a log line, so a full ring drops the notice and
+// counts it; everything that must not be lost is a counter instead.
+
+import Synchronization
+package import Upstreams
+
+/// Something that happened on a worker and that an operator may want to read about.
+package struct Notice: Sendable {
+    package enum Kind: UInt8, Sendable {
+        /// An endpoint did not accept a connection; `detail` is the errno.
+        case connectFailed
+        /// A client was closed because no endpoint could be given to it.
+        case noEndpoint
+        /// A client was closed because its listener has `max_connections`.
+        case listenerFull
+        /// A client was closed because what it sent ahead could not be understood in time.
+        case badPreface
+        /// A connection was aborted because no memory was left to hold its bytes.
+        case heldBytesExhausted
+        /// Accepting waits: no descriptors or memory; `detail` is the errno.
+        case acceptPaused
+        case acceptResumed
+    }
+
+    package var kind: Kind
+    package var listener: UInt32
+    package var upstream: UInt32
+    package var cell: LoadCells.Index
+    package var detail: Int32
+}
+
+/// A bounded queue with one writer and one reader.
+///
+/// `@unchecked`: slots are written before `tail` is released and read before `head` is.
+@safe
+final class NoticeRing: @unchecked Sendable {
+    static let capacity = 1024
+
+    private let slots = UnsafeMutablePointer<Notice>.allocate(capacity: NoticeRing.capacity)
+    private let head = Atomic<Int>(0)
+    private let tail = Atomic<Int>(0)
+    private let lost = Atomic<UInt64>(0)
+
+    deinit { unsafe slots.deallocate() }
+
+    /// - Returns: whether the reader has to be woken: it may be asleep with nothing else to read.
+    /// - Precondition: only the one writer calls this.
+    func push(_ notice: Notice) -> Bool {
+        let end = tail.load(ordering: .relaxed)
+        let begin = head.load(ordering: .sequentiallyConsistent)
+        guard end - begin < Self.capacity else {
+            lost.add(1, ordering: .relaxed)
+            return false
+        }
+        unsafe (slots + end % Self.capacity).initialize(to: notice)
+        tail.store(end + 1, ordering: .sequentiallyConsistent)
+        // The reader empties the ring before it sleeps: if it had emptied it, it may sleep.
+        return head.load(ordering: .sequentiallyConsistent) == end
+    }
+
+    /// - Precondition: only the one reader calls this.
+    func pop() -> Notice? {
+        let begin = head.load(ordering: .relaxed)
+        guard begin < tail.load(ordering: .sequentiallyConsistent) else { return nil }
+        let notice = unsafe slots[begin % Self.capacity]
+        head.store(begin + 1, ordering: .sequentiallyConsistent)
+        return notice
+    }
+
+    /// How many notices found the ring full since this was last asked.
+    func takeLost() -> UInt64 { lost.exchange(0, ordering: .relaxed) }
+}

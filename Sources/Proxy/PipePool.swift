@@ -1,0 +1,62 @@
+// Pipes for splice(2), lent to a flow while bytes lie in one and no longer.
+//
+// The kernel limits the pipe memory of an unprivileged user
+// (/proc/sys/fs/pipe-user-pages-soft, 64 MiB by default), so a pipe may not be
+// had: the flow is then copied. Their number is limited here too, as each takes
+// two descriptors that connections could use.
+
+import Reactor
+
+struct PipePool: ~Copyable {
+    struct Pipe {
+        var readEnd: Int32
+        var writeEnd: Int32
+        var capacity: Int32
+    }
+
+    /// What is asked for: room for a mebibyte gave the least CPU per byte of 64 KiB to 1 MiB.
+    static let wantedCapacity: Int32 = 1 << 20
+
+    /// Empty pipes that are kept for the next flow; more are closed, so that others may have their memory.
+    private static let warmPipes = 8
+
+    private let pipes: Reservation<Pipe>
+    private var indices: IndexPool
+
+    /// - Parameter limit: the most pipes there will be; ``take()`` answers nil beyond.
+    init(limit: Int) {
+        pipes = Reservation(capacity: limit)
+        indices = IndexPool(capacity: limit)
+    }
+
+    deinit { for index in 0..<indices.highWater { close(index) } }
+
+    /// An empty pipe, or nil where the limit, the kernel or the descriptors allow none.
+    mutating func take() -> UInt32? {
+        guard let index = indices.take() else { return nil }
+        if pipes[index].capacity == 0 {
+            guard let made = Kernel.pipe(capacity: Self.wantedCapacity) else {
+                indices.giveBack(index)
+                return nil
+            }
+            pipes[index] = Pipe(readEnd: made.readEnd, writeEnd: made.writeEnd, capacity: made.capacity)
+        }
+        return index
+    }
+
+    subscript(index: UInt32) -> Pipe { pipes[index] }
+
+    /// - Parameter isEmpty: otherwise the bytes in it are thrown away, with the pipe.
+    mutating func giveBack(_ index: UInt32, isEmpty: Bool) {
+        if !isEmpty || indices.idle >= Self.warmPipes { close(index) }
+        indices.giveBack(index)
+    }
+
+    /// A capacity of zero, which is what fresh memory says too, means that there is no pipe at this index.
+    private func close(_ index: UInt32) {
+        guard pipes[index].capacity > 0 else { return }
+        Kernel.close(pipes[index].readEnd)
+        Kernel.close(pipes[index].writeEnd)
+        pipes[index].capacity = 0
+    }
+}

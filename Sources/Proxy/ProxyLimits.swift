@@ -1,0 +1,29 @@
+import Vocabulary
+
+/// What the data plane allows itself; all of it is fixed for the life of the process.
+package struct ProxyLimits: Sendable {
+    /// Descriptors the process may have open.
+    package var descriptors: Int
+    package var listeners = 1024
+    package var upstreams = 1024
+
+    package init(descriptors: Int) { self.descriptors = descriptors }
+
+    /// Connections a worker can have: two descriptors each.
+    var connectionsPerWorker: Int { max(16, min(1 << 20, descriptors / 2)) }
+    /// Pipes of one worker, two descriptors each: by default an eighth of the descriptors for all workers together.
+    /// With none, everything is copied.
+    package var mostPipes: Int?
+    func pipesPerWorker(workers: Int) -> Int { min(256, (mostPipes ?? descriptors / 16) / workers) }
+    /// Blocks of 16 KiB that a worker can hold for blocked sinks: a gibibyte.
+    let heldBlocksPerWorker = 1 << 16
+    /// What a listener without `max_connections` allows.
+    package var defaultMaxConnections: Int { descriptors / 2 }
+
+    /// How long a client may take over what is read ahead of the choice of an endpoint.
+    package var prefaceTimeout = Duration.seconds(5)
+    /// Whether a connection to an endpoint on this machine is written to before the poller has said that it is complete.
+    package var writesToLocalEndpointsAtOnce = true
+    /// A peer without a sign of life for this long, while bytes or probes to it are unanswered, is gone.
+    package var silentPeerTimeout = Duration.seconds(60)
+}

@@ -1,0 +1,91 @@
+// Plain values by number, in address space that is reserved once and becomes
+// resident as it is used: an element never moves, so its index can travel
+// through epoll, and growing costs nothing at the moment it happens.
+
+import Glibc
+
+/// Address space for a fixed number of elements; pages become resident when first touched.
+@safe
+struct Reservation<Element>: ~Copyable {
+    let capacity: Int
+    private let base: UnsafeMutablePointer<Element>
+
+    /// - Parameter capacity: elements; there is room for one at least.
+    /// - Precondition: `Element` is plain memory, and all zeroes is one of its values.
+    init(capacity wanted: Int) {
+        precondition(_isPOD(Element.self), "nothing here would count its references")
+        capacity = max(1, wanted)
+        let bytes = capacity * MemoryLayout<Element>.stride
+        let mapping = unsafe mmap(
+            nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
+            fatalError("cannot reserve \(bytes) bytes of address space: errno \(errno)")
+        }
+        unsafe base = mapping.bindMemory(to: Element.self, capacity: capacity)
+    }
+
+    deinit { unsafe munmap(base, capacity * MemoryLayout<Element>.stride) }
+
+    subscript(index: UInt32) -> Element {
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(address(of: index)) }
+        // Nonmutating, so that one element can be changed while the owner changes something else.
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe address(of: index) }
+    }
+
+    @inline(__always)
+    private func address(of index: UInt32) -> UnsafeMutablePointer<Element> {
+        assert(index < capacity)
+        return unsafe base + Int(index)
+    }
+
+    /// Gives an element's memory back to the kernel; it reads as zeroes again.
+    /// - Precondition: an element is a whole number of pages.
+    func discard(_ index: UInt32) {
+        unsafe madvise(base + Int(index), MemoryLayout<Element>.stride, MADV_DONTNEED)
+    }
+}
+
+extension Reservation {
+    subscript(slot: Slot) -> Element {
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(address(of: slot.number)) }
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe address(of: slot.number) }
+    }
+}
+
+/// Which indices are taken: the most recently freed is the next to be used, while its memory is warm.
+struct IndexPool: ~Copyable {
+    private let free: Reservation<UInt32>
+    private var freed: UInt32 = 0
+    private var untouched: UInt32 = 0
+    let capacity: Int
+    private(set) var taken = 0
+
+    init(capacity: Int) {
+        free = Reservation(capacity: capacity)
+        self.capacity = capacity
+    }
+
+    /// The number of indices that were ever taken; all in use are below it.
+    var highWater: UInt32 { untouched }
+    /// How many freed indices wait to be used again.
+    var idle: Int { Int(freed) }
+
+    mutating func take() -> UInt32? {
+        if freed > 0 {
+            freed -= 1
+            taken += 1
+            return free[freed]
+        }
+        guard untouched < capacity else { return nil }
+        untouched += 1
+        taken += 1
+        return untouched - 1
+    }
+
+    mutating func giveBack(_ index: UInt32) {
+        assert(index < untouched)
+        free[freed] = index
+        freed += 1
+        taken -= 1
+    }
+}

@@ -1,0 +1,56 @@
+// A worker's view of all upstreams: the set it has adopted, and a balancer for each.
+
+import Balancing
+import Upstreams
+import Vocabulary
+
+/// An endpoint that a connection has been placed on: counted there, to be connected to.
+@safe
+struct ChosenEndpoint {
+    var cell: LoadCells.Index
+    var family: Int32
+    /// Valid until the worker adopts the next set.
+    var address: UnsafeRawBufferPointer
+    var isLocal: Bool
+}
+
+struct UpstreamDesk: ~Copyable {
+    /// How often the place an endpoint had may be taken by another worker between pick and placement.
+    private static let races = 8
+
+    private let cells: LoadCells
+    private var reader: UpstreamReader
+    private var balancers: UpstreamBalancers
+
+    init(cells: LoadCells, reader: consuming UpstreamReader) {
+        self.cells = cells
+        self.reader = reader
+        balancers = UpstreamBalancers(cells: cells)
+    }
+
+    /// Takes the newest set, if it is a new one.
+    mutating func adoptLatest(random: inout SeededRandom) {
+        // The reader is exclusive while its closure runs; the balancers are moved past it for that time.
+        _ = reader.adopt { balancers.adopt($0, random: &random) }
+    }
+
+    func connectTimeout(of upstream: Int) -> Duration { unsafe balancers.view(of: upstream).connectTimeout }
+    func connectAttempts(of upstream: Int) -> Int { unsafe balancers.view(of: upstream).connectAttempts }
+
+    /// Chooses an endpoint and counts the connection there, waiting; nil where none is eligible.
+    mutating func place(
+        _ upstream: Int, excluding tried: TriedEndpoints, random: inout SeededRandom
+    ) -> ChosenEndpoint? {
+        for _ in 0..<Self.races {
+            guard let picked = balancers.pick(from: upstream, excluding: tried, random: &random) else { return nil }
+            let view = unsafe balancers.view(of: upstream)
+            let record = unsafe view.records[Int(picked)]
+            guard unsafe cells.place(record.cell, within: view.limits) else { continue }
+            let address = unsafe view.address(of: record)
+            return unsafe ChosenEndpoint(
+                cell: record.cell, family: Int32(address.loadUnaligned(as: UInt16.self)), address: address,
+                isLocal: record.isLocal)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,169 @@
+// Taking clients in: budgets, limits, shortage, and leaving without losing any.
+
+import CEpoll
+import Forwarding
+import Reactor
+import Routing
+import Upstreams
+import Vocabulary
+
+/// What a worker keeps of a listener.
+struct WorkerListener {
+    /// How many clients a listener may hand over in one turn at most.
+    static let largestBurst = 64
+
+    let descriptor: Int32
+    /// Other workers accept from the same descriptor, which therefore is not this one's to close.
+    let isShared: Bool
+    let isTCP: Bool
+    let upstream: UInt32
+    let limits: PlacementLimits
+    let idleTimeout: Duration
+    let preface: Preface
+    let sendProxyProtocol: ProxyProtocolVersion?
+
+    /// How many clients the next turn accepts. It grows while turn after turn leaves some waiting and falls to what
+    /// there was, so that the accept that finds nobody, a wasted system call, stays rare.
+    var burst = 1
+    /// The last turn that accepted as many as it was allowed.
+    var lastFullTurn: UInt64 = 0
+    var isOpen = true
+
+    init(_ sockets: ListenerSockets, worker: Int, upstream: UInt32, _ proxyLimits: ProxyLimits) {
+        descriptor = sockets.descriptors[sockets.isShared ? 0 : worker]
+        isShared = sockets.isShared
+        isTCP = sockets.isTCP
+        self.upstream = upstream
+        let connections = sockets.options.maxConnections ?? proxyLimits.defaultMaxConnections
+        limits = PlacementLimits(connections: UInt32(clamping: connections), outstanding: .max)
+        idleTimeout = sockets.options.idleTimeout
+        preface = sockets.options.preface
+        sendProxyProtocol = sockets.options.sendProxyProtocol
+    }
+}
+
+extension Worker {
+    mutating func addToPoller(listener number: Int) {
+        let listener = listeners[number]
+        guard listener.isOpen else { return }
+        poller.addLevel(of: listener.descriptor, token: Token.listener(number), exclusive: listener.isShared)
+    }
+
+    /// Accepts what a turn allows; the poller reports again if more wait.
+    mutating func accept(from number: Int) {
+        guard listeners[number].isOpen else { return }
+        if listeners[number].lastFullTurn == turn - 1, turn > 1 {
+            listeners[number].burst = min(listeners[number].burst * 2, WorkerListener.largestBurst)
+        }
+        let burst = listeners[number].burst
+        for accepted in 0..<burst {
+            guard acceptOne(from: number) else {
+                listeners[number].burst = max(1, accepted)
+                return
+            }
+        }
+        listeners[number].lastFullTurn = turn
+    }
+
+    /// - Returns: false when nobody waits, or nobody can be taken in now.
+    private mutating func acceptOne(from number: Int) -> Bool {
+        let outcome = Kernel.accept(listeners[number].descriptor)
+        if outcome.succeeded {
+            takeIn(outcome.value, listener: number)
+            return true
+        }
+        guard !outcome.wouldBlock, let error = outcome.error else { return false }
+        if error.isExhaustion {
+            pauseAccepting(because: error, listener: number)
+            return false
+        }
+        // Of accept's other errors each concerns the one client that is already gone (accept(2)).
+        return error.code != EBADF && error.code != EINVAL && error.code != ENOTSOCK
+    }
+
+    private mutating func takeIn(_ descriptor: Int32, listener number: Int) {
+        let listener = listeners[number]
+        count(.connectionsTotal, listener: UInt32(number))
+        guard listenerCells.place(UInt32(number), within: listener.limits) else {
+            refuse(descriptor, .listenerFull, listener: number)
+            return
+        }
+        guard let index = takeIndex() else {
+            listenerCells.unplace(UInt32(number), waiting: true)
+            refuse(descriptor, .listenerFull, listener: number)
+            return
+        }
+        count(.connections, listener: UInt32(number))
+        connections[index] = Connection()
+        connections[index].listener = UInt32(number)
+        connections[index].upstream = listener.upstream
+        connections[index].began = now
+        connections[index].lastActive = now
+        halves[.client(index)] = Half(
+            descriptor: descriptor, epoch: newEpoch(), isTCP: listener.isTCP)
+        lanes[.client(index)].flow = Flow(
+            shortReadMeansEmpty: listener.isTCP, canSplice: true)
+        if listener.preface == .none {
+            beginForwarding(index)
+        } else {
+            beginPreface(index)
+        }
+    }
+
+    /// Closes a client that never became a connection.
+    private mutating func refuse(_ descriptor: Int32, _ kind: Notice.Kind, listener number: Int) {
+        Kernel.abort(descriptor)
+        count(.refusedTotal, listener: UInt32(number))
+        desk.tell(
+            Notice(kind: kind, listener: UInt32(number), upstream: listeners[number].upstream, cell: 0, detail: 0))
+    }
+
+    // MARK: Shortage
+
+    /// Stops listening for a moment. The clients stay in the kernel's queue, and nothing spins.
+    private mutating func pauseAccepting(because error: SystemError, listener number: Int) {
+        if lastShortage == nil {
+            desk.tell(
+                Notice(
+                    kind: .acceptPaused, listener: UInt32(number), upstream: listeners[number].upstream, cell: 0,
+                    detail: error.code))
+        }
+        lastShortage = now
+        guard acceptResumes == nil else { return }
+        acceptResumes = now + Self.acceptPause
+        desk.acceptIsPaused.store(true, ordering: .relaxed)
+        for listener in listeners where listener.isOpen { poller.remove(listener.descriptor) }
+    }
+
+    /// Listens again when the pause is over, and says so once the shortage has not come back for a while.
+    mutating func endPauses() {
+        if let resumes = acceptResumes, now >= resumes {
+            acceptResumes = nil
+            for number in listeners.indices { addToPoller(listener: number) }
+        }
+        if let shortage = lastShortage, acceptResumes == nil, now >= shortage + Self.acceptRecovery {
+            lastShortage = nil
+            desk.acceptIsPaused.store(false, ordering: .relaxed)
+            desk.tell(Notice(kind: .acceptResumed, listener: 0, upstream: 0, cell: 0, detail: 0))
+        }
+    }
+
+    // MARK: Leaving
+
+    /// Takes in everybody who has already connected, then closes the door.
+    ///
+    /// Who completes a handshake between the last accept and the close is reset by the kernel;
+    /// that window is a few microseconds and Linux offers no way to shut it.
+    mutating func stopAccepting() {
+        for number in listeners.indices where listeners[number].isOpen {
+            var left = 1 << 16
+            while left > 0, acceptOne(from: number) { left -= 1 }
+            if acceptResumes == nil { poller.remove(listeners[number].descriptor) }
+            if !listeners[number].isShared { Kernel.close(listeners[number].descriptor) }
+            listeners[number].isOpen = false
+        }
+        acceptResumes = nil
+        lastShortage = nil
+        desk.acceptIsPaused.store(false, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,171 @@
+// From a client to an endpoint: choosing, connecting, trying another.
+//
+// The endpoint is connected as soon as the client is accepted, and both sockets
+// enter the poller only when there is something to wait for: a connection to an
+// endpoint on this machine has usually sent its first bytes by then.
+
+import CEpoll
+import Forwarding
+import Reactor
+import Routing
+import Upstreams
+import Vocabulary
+
+extension Worker {
+    /// Begins to forward: everything that precedes the choice of an endpoint is known.
+    /// - Parameter facts: nil where nothing was read ahead, and the socket itself is asked if anybody wants to know.
+    mutating func beginForwarding(_ index: UInt32, facts: ConnectionFacts? = nil) {
+        if let version = listeners[Int(connections[index].listener)].sendProxyProtocol {
+            let facts = facts ?? socketFacts(index)
+            guard putInFront(ProxyHeader(relaying: facts), as: version, index) else {
+                tell(.heldBytesExhausted, about: index)
+                refuse(index)
+                return
+            }
+        }
+        lanes[.client(index)].flow.sourceIsReadable()
+        connections[index].began = now
+        place(index)
+    }
+
+    /// Places the connection on an endpoint, and on another where that fails at once, or gives it up.
+    private mutating func place(_ index: UInt32) {
+        let upstream = Int(connections[index].upstream)
+        while true {
+            guard connections[index].tried.count < upstreams.connectAttempts(of: upstream),
+                let endpoint = upstreams.place(upstream, excluding: connections[index].tried, random: &random)
+            else {
+                giveUp(index)
+                return
+            }
+            if connections[index].tried.count > 0 {
+                desk.upstreams.add(1, row: upstream, column: UpstreamColumn.retriesTotal.rawValue)
+            }
+            connections[index].cell = endpoint.cell
+            connections[index].isPlaced = true
+            connections[index].placed = now
+            connections[index].wait = AnswerWait()
+            count(.connectionsTotal, cell: endpoint.cell)
+            guard let error = connect(index, to: endpoint) else { return }
+            if error.isExhaustion || error == .wouldBlock {
+                // Not the endpoint's fault: no descriptor here, or a unix socket's queue is full at this moment.
+                postpone(index)
+                return
+            }
+            noteFailure(index, error)
+        }
+    }
+
+    /// - Returns: nil when the connect has succeeded, is under way, or the connection has come to its end.
+    private mutating func connect(_ index: UInt32, to endpoint: ChosenEndpoint) -> SystemError? {
+        let socket = Kernel.socket(family: endpoint.family)
+        if let error = socket.error { return error }
+        let descriptor = socket.value
+        let outcome = unsafe Kernel.connect(descriptor, to: endpoint.address)
+        if let error = outcome.error, error != .inProgress {
+            Kernel.close(descriptor)
+            return error
+        }
+        let isTCP = endpoint.family != AF_UNIX
+        connections[index].stage = .connecting
+        halves[.server(index)] = Half(descriptor: descriptor, epoch: newEpoch(), isTCP: isTCP)
+        lanes[.server(index)].flow = Flow(shortReadMeansEmpty: isTCP, canSplice: true)
+        lanes[.server(index)].flow.sinkIsWritable()
+        timers.schedule(
+            index, at: Tick(notBefore: now + upstreams.connectTimeout(of: Int(connections[index].upstream))))
+        if outcome.succeeded {
+            didConnect(index)
+        } else if endpoint.isLocal, limits.writesToLocalEndpointsAtOnce {
+            // Over loopback the handshake is done, or refused, by the time connect returns: a write will tell.
+            lanes[.client(index)].flow.sinkIsWritable()
+        }
+        switch pump(.client(index)) {
+        case .closed: return nil
+        case .connectFailed: return connectError
+        case .open: break
+        }
+        register(.client(index))
+        register(.server(index))
+        return nil
+    }
+
+    /// Puts a socket into the poller, once; it reports at once what it is ready for.
+    mutating func register(_ slot: Slot) {
+        guard !halves[slot].isRegistered else { return }
+        // What goes to this socket comes from the other.
+        let writes = lanes[slot.other].flow.isBlocked || slot.isServer && connections[slot.index].stage == .connecting
+        halves[slot].isRegistered = true
+        halves[slot].reportsWrites = writes
+        let half = halves[slot]
+        poller.addEdges(of: half.descriptor, token: Token.socket(slot, epoch: half.epoch), writes: writes)
+    }
+
+    /// A socket has no room: the poller is to say when there is some.
+    mutating func awaitRoom(in slot: Slot) {
+        guard halves[slot].isRegistered, !halves[slot].reportsWrites else { return }
+        halves[slot].reportsWrites = true
+        let half = halves[slot]
+        poller.addWrites(of: half.descriptor, token: Token.socket(slot, epoch: half.epoch))
+    }
+
+    /// The endpoint has accepted.
+    mutating func didConnect(_ index: UInt32) {
+        connections[index].stage = .established
+        connections[index].asked = now
+        connections[index].lastActive = now
+        lanes[.client(index)].flow.sinkIsWritable()
+        observe(.established, index)
+        desk.connectTimes.record(now - connections[index].placed, row: Int(connections[index].upstream))
+        watchForSilence(index)
+    }
+
+    /// The endpoint has not accepted: the next one, if there is one.
+    mutating func connectFailed(_ index: UInt32, _ error: SystemError) {
+        noteFailure(index, error)
+        place(index)
+    }
+
+    private mutating func noteFailure(_ index: UInt32, _ error: SystemError) {
+        count(.failuresTotal, cell: connections[index].cell)
+        tell(.connectFailed, about: index, error)
+        connections[index].tried.insert(connections[index].cell)
+        leaveEndpoint(index)
+    }
+
+    /// Takes the connection off the endpoint it was placed on.
+    private mutating func leaveEndpoint(_ index: UInt32) {
+        if halves[.server(index)].isOpen {
+            Kernel.close(halves[.server(index)].descriptor)
+            halves[.server(index)] = Half()
+        }
+        lanes[.client(index)].flow.sinkIsFull()
+        unplace(index)
+    }
+
+    mutating func unplace(_ index: UInt32) {
+        guard connections[index].isPlaced else { return }
+        connections[index].isPlaced = false
+        cells.unplace(connections[index].cell, waiting: connections[index].wait.isWaiting)
+    }
+
+    /// No endpoint can be had: the client learns it at once.
+    private mutating func giveUp(_ index: UInt32) {
+        tell(.noEndpoint, about: index)
+        refuse(index)
+    }
+
+    // MARK: Shortage
+
+    /// Tries the connect again shortly: this process, not the endpoint, was short of something.
+    private mutating func postpone(_ index: UInt32) {
+        leaveEndpoint(index)
+        connections[index].stage = .deferred
+        register(.client(index))
+        timers.schedule(index, at: Tick(notBefore: now + Self.deferredRetry))
+    }
+
+    mutating func retryPostponed(_ index: UInt32) {
+        let patience = upstreams.connectTimeout(of: Int(connections[index].upstream))
+        if now < connections[index].began + patience { place(index) } else { giveUp(index) }
+    }
+}

@@ -1,0 +1,62 @@
+// How connections end: cleanly in each direction by itself, or by an abort that is passed on.
+
+import Forwarding
+import Reactor
+import Vocabulary
+
+extension Worker {
+    /// Tells the sink of a direction that the stream has ended; with both directions through, that is all.
+    mutating func finish(_ slot: Slot) -> Pumped {
+        if lanes[slot.other].flow.isThrough {
+            // Closing says the same as a shutdown: nothing unread is left that would turn it into a reset.
+            end(slot.index, abort: false)
+            return .closed
+        }
+        guard Kernel.endStream(halves[slot.other].descriptor).succeeded else {
+            abort(slot.index)
+            return .closed
+        }
+        lanes[slot].flow.finish()
+        connections[slot.index].lastActive = now
+        return .open
+    }
+
+    /// Ends both sides so that neither takes what it got for the whole (RST where there is such a thing).
+    mutating func abort(_ index: UInt32) {
+        count(.abortedTotal, listener: connections[index].listener)
+        end(index, abort: true)
+    }
+
+    /// Ends a client that was never forwarded.
+    mutating func refuse(_ index: UInt32) {
+        count(.refusedTotal, listener: connections[index].listener)
+        end(index, abort: true)
+    }
+
+    private mutating func end(_ index: UInt32, abort: Bool) {
+        timers.cancel(index)
+        if connections[index].stage == .established {
+            desk.lifetimes.record(now - connections[index].began, row: Int(connections[index].upstream))
+        }
+        unplace(index)
+        listenerCells.unplace(connections[index].listener, waiting: true)
+        count(.connections, -1, listener: connections[index].listener)
+        connections[index].stage = .none
+        end(.client(index), abort: abort)
+        end(.server(index), abort: abort)
+        indices.giveBack(index)
+    }
+
+    private mutating func end(_ slot: Slot, abort: Bool) {
+        let half = halves[slot]
+        // A fresh half has an epoch that no event bears.
+        halves[slot] = Half()
+        var chain = lanes[slot].held
+        held.release(&chain)
+        lanes[slot].held = chain
+        returnPipe(slot)
+        lanes[slot].isQueued = false
+        guard half.isOpen else { return }
+        if abort, half.isTCP { Kernel.abort(half.descriptor) } else { Kernel.close(half.descriptor) }
+    }
+}

@@ -1,0 +1,64 @@
+// What a worker shares with the rest of the process: counters it writes and
+// others read, a ring of notices, and the commands of the control thread.
+
+import Reactor
+import Stats
+import Synchronization
+import Upstreams
+
+/// How far a worker's shutdown has come, or is to go.
+enum Phase: UInt8, AtomicRepresentable, Comparable {
+    case serving
+    /// Accept nothing more, let connections end by themselves.
+    case draining
+    /// Abort what is left and return.
+    case ending
+
+    static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
+}
+
+final class WorkerDesk: Sendable {
+    let wake: Wake
+    /// What the control thread wants.
+    let wanted = Atomic<Phase>(.serving)
+    /// Whether the worker has taken its listeners out of service.
+    let hasStoppedAccepting = Atomic<Bool>(false)
+    let acceptIsPaused = Atomic<Bool>(false)
+
+    let notices = NoticeRing()
+    /// Wakes the control thread when the ring is no longer empty.
+    private let noticesArrived: @Sendable () -> Void
+
+    let listeners: CounterTable
+    let upstreams: CounterTable
+    let endpoints: CounterTable
+    let connectTimes: HistogramTable
+    let firstByteTimes: HistogramTable
+    let lifetimes: HistogramTable
+
+    init(limits: ProxyLimits, cells: LoadCells, noticesArrived: @escaping @Sendable () -> Void) throws(SystemError) {
+        wake = try Wake()
+        listeners = CounterTable(rows: limits.listeners, columns: ListenerColumn.allCases.count)
+        upstreams = CounterTable(rows: limits.upstreams, columns: UpstreamColumn.allCases.count)
+        endpoints = CounterTable(rows: cells.capacity, columns: EndpointColumn.allCases.count)
+        connectTimes = HistogramTable(rows: limits.upstreams)
+        firstByteTimes = HistogramTable(rows: limits.upstreams)
+        lifetimes = HistogramTable(rows: limits.upstreams)
+        self.noticesArrived = noticesArrived
+    }
+
+    func tell(_ notice: Notice) {
+        if notices.push(notice) { noticesArrived() }
+    }
+
+    /// The worker's last words.
+    func hasEnded() {
+        hasStoppedAccepting.store(true, ordering: .releasing)
+        noticesArrived()
+    }
+
+    func want(_ phase: Phase) {
+        wanted.store(phase, ordering: .releasing)
+        wake.signal()
+    }
+}
