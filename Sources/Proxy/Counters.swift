@@ -2,6 +2,8 @@
 
 enum ListenerColumn: Int, CaseIterable {
     case connections, connectionsTotal, refusedTotal, abortedTotal, receivedBytesTotal, sentBytesTotal
+    /// Of what was sent in either direction, what never entered user space; not on the admin port.
+    case splicedBytesTotal
 }
 
 enum UpstreamColumn: Int, CaseIterable {

@@ -121,6 +121,15 @@ package final class DataPlane: Sendable {
         }
     }
 
+    /// Bytes that were moved without entering user space.
+    package var splicedBytes: UInt64 {
+        desks.reduce(0) { sum, desk in
+            listeners.indices.reduce(sum) {
+                $0 &+ desk.listeners.read(row: $1, column: ListenerColumn.splicedBytesTotal.rawValue)
+            }
+        }
+    }
+
     // MARK: Notices
 
     /// Hands over what the workers had to say since the last time.

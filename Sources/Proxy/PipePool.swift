@@ -14,17 +14,18 @@ struct PipePool: ~Copyable {
         var capacity: Int32
     }
 
-    /// What is asked for: room for a mebibyte gave the least CPU per byte of 64 KiB to 1 MiB.
-    static let wantedCapacity: Int32 = 1 << 20
-
     /// Empty pipes that are kept for the next flow; more are closed, so that others may have their memory.
     private static let warmPipes = 8
 
     private let pipes: Reservation<Pipe>
     private var indices: IndexPool
+    private let capacity: Int32
 
-    /// - Parameter limit: the most pipes there will be; ``take()`` answers nil beyond.
-    init(limit: Int) {
+    /// - Parameters:
+    ///   - limit: the most pipes there will be; ``take()`` answers nil beyond.
+    ///   - capacity: bytes each has room for; no smaller pipe is used in its stead.
+    init(limit: Int, capacity: Int32) {
+        self.capacity = capacity
         pipes = Reservation(capacity: limit)
         indices = IndexPool(capacity: limit)
     }
@@ -35,7 +36,7 @@ struct PipePool: ~Copyable {
     mutating func take() -> UInt32? {
         guard let index = indices.take() else { return nil }
         if pipes[index].capacity == 0 {
-            guard let made = Kernel.pipe(capacity: Self.wantedCapacity) else {
+            guard let made = Kernel.pipe(capacity: capacity) else {
                 indices.giveBack(index)
                 return nil
             }

@@ -14,6 +14,8 @@ package struct ProxyLimits: Sendable {
     /// Pipes of one worker, two descriptors each: by default an eighth of the descriptors for all workers together.
     /// With none, everything is copied.
     package var mostPipes: Int?
+    /// What a pipe is to hold: room for a mebibyte gave the least CPU per byte of 64 KiB to 1 MiB.
+    package var pipeCapacity: Int32 = 1 << 20
     func pipesPerWorker(workers: Int) -> Int { min(256, (mostPipes ?? descriptors / 16) / workers) }
     /// Blocks of 16 KiB that a worker can hold for blocked sinks: a gibibyte.
     let heldBlocksPerWorker = 1 << 16

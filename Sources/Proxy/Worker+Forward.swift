@@ -115,6 +115,8 @@ extension Worker {
     struct Moved {
         var received = 0
         var sent = 0
+        /// Of ``sent``.
+        var spliced = 0
     }
 
     /// Why a pump goes no further.
@@ -282,6 +284,7 @@ extension Worker {
             atMost: lanes[slot].flow.held, more: false)
         if write.count > 0 {
             moved.sent += write.count
+            moved.spliced += write.count
             lanes[slot].flow.drainedPipe(write.count)
             return .none
         }
@@ -306,6 +309,7 @@ extension Worker {
         let index = slot.index
         connections[index].lastActive = now
         let (listener, cell) = (connections[index].listener, connections[index].cell)
+        if moved.spliced > 0 { count(.splicedBytesTotal, moved.spliced, listener: listener) }
         if slot.isServer {
             count(.receivedBytesTotal, moved.received, cell: cell)
             count(.sentBytesTotal, moved.sent, listener: listener)
