@@ -88,12 +88,14 @@ package struct Flow: Sendable {
 
     /// - Parameters:
     ///   - ending: the source's peer has ended its stream.
-    ///   - urgent: the stream has an urgent byte, at which reads stop short.
+    ///   - urgent: the stream has an urgent byte, at which a read stops short and which no splice gets past.
     @inlinable
     package mutating func sourceIsReadable(ending: Bool = false, urgent: Bool = false) {
         flags.insert(.readable)
         if ending { flags.insert(.ending) }
-        if urgent { flags.insert(.readsUntilEmpty) }
+        guard urgent else { return }
+        flags.insert(.readsUntilEmpty)
+        cannotSplice()
     }
 
     @inlinable
@@ -167,6 +169,13 @@ package struct Flow: Sendable {
     package mutating func drainedPipe(_ count: Int) {
         heldBytes &-= UInt32(truncatingIfNeeded: count)
         if heldBytes == 0 { flags.remove(.piped) }
+    }
+
+    /// A splice answered that nothing follows: the end, or an urgent byte with the end behind it. A read tells which.
+    @inlinable
+    package mutating func spliceStopped() {
+        flags.remove(.bulky)
+        streak = 0
     }
 
     @inlinable

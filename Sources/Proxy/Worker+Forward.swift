@@ -267,7 +267,7 @@ extension Worker {
         // The pipe is empty here, so it is the source that had nothing.
         returnPipe(slot)
         if read.count == 0 {
-            lanes[slot].flow.sourceEnded()
+            lanes[slot].flow.spliceStopped()
         } else if read.wouldBlock {
             lanes[slot].flow.sourceIsEmpty()
         } else if read.error == .invalid {
