@@ -116,8 +116,8 @@ package struct Flow: Sendable {
             streak = 0
             return
         }
-        streak &+= 1
-        if streak >= Flow.readsUntilBulky, flags.contains(.spliceable) {
+        if streak < Flow.readsUntilBulky { streak &+= 1 }
+        if streak == Flow.readsUntilBulky, flags.contains(.spliceable) {
             flags.insert(.bulky)
             streak = 0
         }
