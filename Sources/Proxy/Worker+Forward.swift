@@ -30,8 +30,10 @@ extension Worker {
         }
         if readiness.contains(.urgent) { Kernel.keepUrgentInline(halves[slot].descriptor) }
         if readiness.hasAny(of: .readWillNotBlock) {
+            // A reset shows as an end too; only a read tells that the stream is cut off.
             lanes[slot].flow.sourceIsReadable(
-                ending: readiness.contains(.peerEnded), urgent: readiness.contains(.urgent))
+                ending: readiness.contains(.peerEnded) && !readiness.contains(.failed),
+                urgent: readiness.contains(.urgent))
         }
         switch stage {
         case .none: return
