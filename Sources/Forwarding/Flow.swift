@@ -217,6 +217,8 @@ package struct Flow: Sendable {
     @inlinable package var isFinished: Bool { flags.contains(.finished) }
     /// Held bytes lie in a pipe.
     @inlinable package var isPiped: Bool { flags.contains(.piped) }
+    /// Bytes lie in a pipe, or the next ones are to be spliced into one.
+    @inlinable package var isSplicing: Bool { flags.contains(.piped) || flags.contains(.bulky) }
     /// The stream moves in bulk, spliced or, where it cannot be, by large copies.
     @inlinable package var isBulky: Bool { flags.contains(.bulky) || streak >= Flow.readsUntilBulky }
 }

@@ -288,6 +288,8 @@ extension Worker {
             moved.sent += write.count
             moved.spliced += write.count
             lanes[slot].flow.drainedPipe(write.count)
+            // What comes next may be copied for as long as the connection lives.
+            if !lanes[slot].flow.isSplicing { returnPipe(slot) }
             return .none
         }
         guard write.wouldBlock else { return .failed }
