@@ -28,7 +28,7 @@ struct HeldBytes: ~Copyable {
 
     static let blockSize = MemoryLayout<Bytes>.size
     /// Freed blocks that stay resident; the pages of others go back to the kernel at once.
-    private static let warmBlocks = 256
+    static let warmBlocks = 256
 
     private let blocks: Reservation<Block>
     private let bytes: Reservation<Bytes>
@@ -106,7 +106,6 @@ struct HeldBytes: ~Copyable {
     private mutating func freeFirst(of chain: inout HeldChain) {
         let block = chain.first
         if chain.first == chain.last { chain = HeldChain() } else { chain.first = blocks[block].next }
-        if indices.idle >= Self.warmBlocks { bytes.discard(block) }
-        indices.giveBack(block)
+        if let cold = indices.giveBack(block, keeping: Self.warmBlocks) { bytes.discard(cold) }
     }
 }

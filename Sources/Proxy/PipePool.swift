@@ -15,7 +15,7 @@ struct PipePool: ~Copyable {
     }
 
     /// Empty pipes that are kept for the next flow; more are closed, so that others may have their memory.
-    private static let warmPipes = 8
+    static let warmPipes = 8
 
     private let pipes: Reservation<Pipe>
     private var indices: IndexPool
@@ -49,8 +49,8 @@ struct PipePool: ~Copyable {
 
     /// - Parameter isEmpty: otherwise the bytes in it are thrown away, with the pipe.
     mutating func giveBack(_ index: UInt32, isEmpty: Bool) {
-        if !isEmpty || indices.idle >= Self.warmPipes { close(index) }
-        indices.giveBack(index)
+        if !isEmpty { close(index) }
+        if let unused = indices.giveBack(index, keeping: Self.warmPipes) { close(unused) }
     }
 
     /// A capacity of zero, which is what fresh memory says too, means that there is no pipe at this index.

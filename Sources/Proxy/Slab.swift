@@ -56,6 +56,8 @@ extension Reservation {
 struct IndexPool: ~Copyable {
     private let free: Reservation<UInt32>
     private var freed: UInt32 = 0
+    /// Of those freed, what was kept for the first so many has been given up since.
+    private var given: UInt32 = 0
     private var untouched: UInt32 = 0
     let capacity: Int
     private(set) var taken = 0
@@ -67,12 +69,11 @@ struct IndexPool: ~Copyable {
 
     /// The number of indices that were ever taken; all in use are below it.
     var highWater: UInt32 { untouched }
-    /// How many freed indices wait to be used again.
-    var idle: Int { Int(freed) }
 
     mutating func take() -> UInt32? {
         if freed > 0 {
             freed -= 1
+            given = min(given, freed)
             taken += 1
             return free[freed]
         }
@@ -87,5 +88,15 @@ struct IndexPool: ~Copyable {
         free[freed] = index
         freed += 1
         taken -= 1
+    }
+
+    /// Frees an index whose memory or descriptors may stay for whoever takes it next, as long as few of those freed
+    /// keep theirs.
+    /// - Returns: where `most` keep theirs already, the one that has been free for the longest: what it keeps is to go.
+    mutating func giveBack(_ index: UInt32, keeping most: Int) -> UInt32? {
+        giveBack(index)
+        guard Int(freed - given) > most else { return nil }
+        given += 1
+        return free[given - 1]
     }
 }
