@@ -1,0 +1,105 @@
+// The ring between a worker and the control thread, with a real thread at each end.
+
+import Glibc
+import Reactor
+import Synchronization
+import Testing
+
+@testable import Proxy
+
+@Suite("Notice ring")
+struct NoticeRingTests {
+    private func notice(_ number: Int) -> Notice {
+        Notice(
+            kind: .connectFailed, listener: UInt32(number), upstream: UInt32(number &* 3), cell: UInt32(number &* 7),
+            detail: Int32(number))
+    }
+
+    @Test("Only the notice that ends the ring's emptiness wakes the reader")
+    func wakes() {
+        let ring = NoticeRing()
+        #expect(ring.pop() == nil)
+        #expect(ring.push(notice(1)))
+        #expect(!ring.push(notice(2)))
+        #expect(ring.pop()?.listener == 1)
+        #expect(!ring.push(notice(3)), "the reader has not emptied the ring, so it looks again")
+        #expect(ring.pop()?.listener == 2)
+        #expect(ring.pop()?.listener == 3)
+        #expect(ring.pop() == nil)
+        #expect(ring.push(notice(4)))
+    }
+
+    @Test("A full ring keeps what it has and counts what it turns away")
+    func full() {
+        let ring = NoticeRing()
+        for number in 0..<(NoticeRing.capacity + 5) { _ = ring.push(notice(number)) }
+        #expect(ring.takeLost() == 5)
+        #expect(ring.takeLost() == 0)
+        for number in 0..<NoticeRing.capacity { #expect(ring.pop()?.listener == UInt32(number)) }
+        #expect(ring.pop() == nil)
+        #expect(ring.push(notice(1)), "room again")
+    }
+
+    /// What two threads share here.
+    private final class Desk: Sendable {
+        let ring = NoticeRing()
+        let wake: Wake
+        let isOver = Atomic<Bool>(false)
+
+        init() throws { wake = try Wake() }
+    }
+
+    @Test("A reader that sleeps until it is woken gets every notice that was not counted as lost, in order")
+    func twoThreads() throws {
+        let (desk, total) = (try Desk(), 200_000)
+        let writer = KernelThread.start(name: "writer") {
+            for number in 0..<total {
+                let notice = Notice(
+                    kind: .noEndpoint, listener: UInt32(number), upstream: UInt32(number &* 3), cell: 0,
+                    detail: Int32(number))
+                if desk.ring.push(notice) { desk.wake.signal() }
+                // Now and then the reader is let ahead, so that it falls asleep.
+                if number % 64 == 0 { sched_yield() }
+            }
+            desk.isOver.store(true, ordering: .releasing)
+        }
+        var (received, lost, sleeps, last) = (0, 0, 0, -1)
+        while true {
+            // Looked at before the ring is emptied, so that nothing can come after the last look.
+            let isOver = desk.isOver.load(ordering: .acquiring)
+            while let notice = desk.ring.pop() {
+                let number = Int(notice.listener)
+                try #require(number > last, "order is lost")
+                try #require(notice.upstream == UInt32(number &* 3) && notice.detail == Int32(number), "torn")
+                (last, received) = (number, received + 1)
+            }
+            lost += Int(desk.ring.takeLost())
+            if isOver { break }
+            if received + lost == total { continue }
+            // Asleep with nobody to wake it, the reader would find the ring filled behind its back.
+            sleeps += 1
+            if !isWoken(desk) {
+                let missed = desk.ring.pop()
+                try #require(missed == nil, "the reader slept on, with a notice to read")
+            }
+        }
+        writer.join()
+        #expect(received + lost == total)
+        #expect(sleeps > 0)
+    }
+
+    /// Sleeps until the writer signals; false where it has come to its end and will not.
+    private func isWoken(_ desk: Desk) -> Bool {
+        var waiting = pollfd(fd: desk.wake.descriptor, events: Int16(POLLIN), revents: 0)
+        while true {
+            // The writer's end is no notice, so it is looked for now and then; before the poll, which sees what it
+            // signalled until then.
+            let isOver = desk.isOver.load(ordering: .acquiring)
+            if unsafe poll(&waiting, 1, isOver ? 0 : 10) == 1 {
+                desk.wake.clear()
+                return true
+            }
+            if isOver { return false }
+        }
+    }
+}
