@@ -57,10 +57,8 @@ struct HeldBytes: ~Copyable {
             }
             let used = Int(blocks[chain.last].end)
             let part = min(rest.count, Self.blockSize - used)
-            unsafe withUnsafeMutableBytes(of: &bytes[chain.last]) {
-                unsafe UnsafeMutableRawBufferPointer(rebasing: $0[used...]).copyMemory(
-                    from: UnsafeRawBufferPointer(rebasing: rest.prefix(part)))
-            }
+            unsafe UnsafeMutableRawBufferPointer(rebasing: bytes.memory(of: chain.last)[used...]).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: rest.prefix(part)))
             blocks[chain.last].end += UInt32(part)
             unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part))
         }
@@ -73,10 +71,8 @@ struct HeldBytes: ~Copyable {
         of chain: HeldChain, _ body: (_ start: UnsafeRawPointer, _ count: Int, _ isLast: Bool) -> R
     ) -> R {
         let block = blocks[chain.first]
-        return unsafe withUnsafePointer(to: &bytes[chain.first]) { base in
-            let start = unsafe UnsafeRawPointer(base) + Int(block.start)
-            return unsafe body(start, Int(block.end - block.start), chain.first == chain.last)
-        }
+        let start = unsafe UnsafeRawPointer(bytes.address(of: chain.first)) + Int(block.start)
+        return unsafe body(start, Int(block.end - block.start), chain.first == chain.last)
     }
 
     /// Drops the first `count` bytes, at most what ``withFirst(of:_:)`` showed.

@@ -32,8 +32,16 @@ struct Reservation<Element>: ~Copyable {
         @inline(__always) nonmutating unsafeMutableAddress { unsafe address(of: index) }
     }
 
+    /// An element as bytes.
+    ///
+    /// Passing a large element `inout` to get at its bytes crashes the compiler (6.3.1) under ThreadSanitizer.
+    @unsafe
+    func memory(of index: UInt32) -> UnsafeMutableRawBufferPointer {
+        unsafe UnsafeMutableRawBufferPointer(start: address(of: index), count: MemoryLayout<Element>.stride)
+    }
+
     @inline(__always)
-    private func address(of index: UInt32) -> UnsafeMutablePointer<Element> {
+    func address(of index: UInt32) -> UnsafeMutablePointer<Element> {
         assert(index < capacity)
         return unsafe base + Int(index)
     }
