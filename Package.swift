@@ -5,7 +5,8 @@ import PackageDescription
 /// warning must not keep anyone from building.
 let strict: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
-let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety()] + strict
+let settings: [SwiftSetting] =
+    [.swiftLanguageMode(.v6), .strictMemorySafety(), .enableUpcomingFeature("InternalImportsByDefault")] + strict
 
 func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -48,11 +49,16 @@ let package = Package(
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
             ]),
-        core("Node", ["Config", "Proxy", "Admin", "Stats", .product(name: "Logging", package: "swift-log")]),
+        core(
+            "Node",
+            [
+                "Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "Config", "Admin",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .executableTarget(
             name: "remora",
             dependencies: [
-                "Node", "Config", "Admin", "Stats", "TLS",
+                "Node", "Config", "Admin", "Stats", "TLS", "Vocabulary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -67,9 +73,14 @@ let package = Package(
         tests("BalancingTests", ["Balancing"]),
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),
-        tests("ProxyTests", ["Proxy", "TLS"]),
+        tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
         tests("ConfigTests", ["Config"]),
         tests("AdminTests", ["Admin"]),
-        tests("RemoraTests", ["Node", "remora"]),
+        tests(
+            "RemoraTests",
+            [
+                "Node", "remora", "Vocabulary", "Stats", "Upstreams", "Reactor", "Proxy", "Admin",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ]
 )
