@@ -1,0 +1,116 @@
+// Endpoints that cannot be reached cost a client time at most.
+
+import Testing
+import Upstreams
+import Vocabulary
+
+@testable import Proxy
+
+extension DataPlaneBehaviour {
+    @Suite("Dead endpoints")
+    struct DeadEndpointTests {
+        @Test("An endpoint that refuses is passed over for another", arguments: BalancePolicy.allCases)
+        func refused(policy: BalancePolicy) throws {
+            let (dead, service) = (try ClosedPort(), try Service.naming("alive"))
+            let remora = try Sidecar(to: [dead.address, service.address]) { $0.upstream.balance = policy }
+            for _ in 0..<100 {
+                let client = try remora.connect()
+                try client.send("anyone?")
+                #expect(try client.receiveText(exactly: 5) == "alive")
+            }
+            #expect(remora.settles())
+            let (failed, served) = (remora.endpoints[0], remora.endpoints[1])
+            // Every failed connect was followed by one elsewhere, and counted as placed too
+            #expect(failed.failuresTotal > 0)
+            #expect(failed.connectionsTotal == failed.failuresTotal)
+            #expect(remora.upstream.retriesTotal == failed.failuresTotal)
+            #expect(served.failuresTotal == 0 && served.connectionsTotal == 100)
+            #expect(remora.listener.refusedTotal == 0)
+        }
+
+        @Test("Where everybody refuses, the client is closed at once and counted", arguments: Transport.kinds)
+        func allRefused(transport: Transport) throws {
+            let dead = try [ClosedPort(), ClosedPort()]
+            let remora = try Sidecar(transport, to: dead.map(\.address))
+            let client = try remora.connect()
+            // A unix client sees an end, for want of a reset.
+            #expect(client.awaitEnd() == (transport == .unix ? nil : .reset))
+            #expect(remora.settles())
+            #expect(remora.listener.connectionsTotal == 1)
+            #expect(remora.listener.refusedTotal == 1)
+            #expect(remora.listener.abortedTotal == 0)
+            #expect(remora.endpoints.map(\.failuresTotal) == [1, 1])
+            #expect(remora.upstream.retriesTotal == 1)
+            #expect(remora.noticesReach([.connectFailed, .connectFailed, .noEndpoint]))
+        }
+
+        @Test("No more endpoints are tried than connect_attempts says", arguments: [1, 2, 3, 5])
+        func attempts(limit: Int) throws {
+            let dead = try (0..<5).map { _ in try ClosedPort() }
+            let remora = try Sidecar(to: dead.map(\.address)) { $0.upstream.connectAttempts = limit }
+            let client = try remora.connect()
+            #expect(client.awaitEnd() == .reset)
+            #expect(remora.settles())
+            let failures = remora.endpoints.map(\.failuresTotal)
+            #expect(failures.reduce(0, +) == UInt64(limit))
+            #expect(failures.allSatisfy { $0 <= 1 })
+            #expect(remora.upstream.retriesTotal == UInt64(limit - 1))
+        }
+
+        @Test("A unix endpoint whose path is gone is passed over")
+        func missingPath() throws {
+            let (directory, service) = (TemporaryDirectory(), try Service.naming("alive"))
+            let remora = try Sidecar(to: [directory.socket("nobody"), service.address]) {
+                $0.upstream.balance = .roundRobin
+            }
+            for _ in 0..<4 {
+                let client = try remora.connect()
+                try client.send("anyone?")
+                #expect(try client.receiveText(exactly: 5) == "alive")
+            }
+            #expect(remora.settles())
+            let failures = remora.endpoints.map(\.failuresTotal)
+            #expect(failures[0] > 0 && failures[1] == 0)
+            #expect(remora.upstream.retriesTotal == failures[0])
+        }
+
+        @Test(
+            "What a client said to a black hole is given to the next endpoint, once",
+            arguments: [Transport.tcp4, .distant])
+        func blackHole(transport: Transport) throws {
+            let (hole, endpoint) = (try BlackHole(transport), try ManualEndpoint())
+            let remora = try Sidecar(to: [hole.address, endpoint.address]) {
+                $0.upstream.balance = .roundRobin
+                $0.upstream.connectTimeout = .milliseconds(200)
+            }
+            // Of two connections in turn, one begins at the hole.
+            for _ in 0..<2 {
+                let client = try remora.connect()
+                try client.send("held bytes", more: true)
+                try client.endStream()
+                let server = try endpoint.accept()
+                #expect(try server.receiveTextToEnd() == "held bytes")
+                try server.send("answer")
+                server.close()
+                #expect(try client.receiveTextToEnd() == "answer")
+            }
+            #expect(remora.settles())
+            #expect(remora.endpoints.map(\.failuresTotal) == [1, 0])
+            #expect(remora.upstream.retriesTotal == 1)
+            #expect(remora.upstream.connectSeconds.count == 2)
+        }
+
+        @Test("Where everybody is a black hole, the client is closed after the time of all attempts")
+        func allBlackHoles() throws {
+            let holes = try [BlackHole(), BlackHole()]
+            let remora = try Sidecar(to: holes.map(\.address)) { $0.upstream.connectTimeout = .milliseconds(150) }
+            let began = ContinuousClock.now
+            let client = try remora.connect()
+            #expect(client.awaitEnd() == .reset)
+            #expect(ContinuousClock.now - began >= .milliseconds(300))
+            #expect(remora.settles())
+            #expect(remora.endpoints.map(\.failuresTotal) == [1, 1])
+            #expect(remora.listener.refusedTotal == 1)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+// A data plane as these tests run it: one listener, one upstream, real sockets.
+
+import Glibc
+import Reactor
+import Routing
+import Stats
+import Upstreams
+import Vocabulary
+
+@testable import Proxy
+
+final class Sidecar {
+    /// What differs from test to test.
+    struct Setup {
+        var listener: ListenerOptions
+        var upstream: UpstreamOptions
+        var workers = 1
+        var limits: ProxyLimits
+        /// A listening socket to use instead of binding one.
+        var inherited: Int32?
+        var seed: UInt64 = 1
+    }
+
+    let plane: DataPlane
+    let address: SocketAddress
+    private let directory: TemporaryDirectory
+    private var registry: EndpointRegistry
+    private var options: UpstreamOptions
+    private var isRunning = true
+
+    /// Starts one; its gauges are at zero.
+    init(_ transport: Transport = .tcp4, to endpoints: [SocketAddress], _ adjust: (inout Setup) -> Void = { _ in })
+        throws
+    {
+        Kernel.ignoreBrokenPipes()
+        directory = TemporaryDirectory()
+        var setup = Setup(
+            listener: ListenerOptions(
+                name: "front", bind: transport.freshAddress(in: directory, "listener"), upstream: "back"),
+            upstream: UpstreamOptions(name: "back", endpoints: endpoints.map { StaticEndpoint(address: $0) }),
+            limits: ProxyLimits(descriptors: Kernel.raiseDescriptorLimit()))
+        adjust(&setup)
+        let cells = LoadCells(capacity: 64)
+        registry = EndpointRegistry(cells: cells)
+        options = setup.upstream
+        let sockets = try ListenerSockets(
+            setup.listener, workers: setup.workers, inherited: setup.inherited,
+            silentPeerTimeout: setup.limits.silentPeerTimeout)
+        plane = try DataPlane(
+            listeners: [sockets], upstreams: registry.nextSet(for: [setup.upstream]), cells: cells,
+            workers: setup.workers, limits: setup.limits, seed: setup.seed, noticesArrived: {})
+        address = sockets.address
+        try plane.start()
+    }
+
+    deinit { end() }
+
+    func end() {
+        guard isRunning else { return }
+        isRunning = false
+        plane.end()
+    }
+
+    func connect(receiveBuffer: Int32? = nil) throws -> Wire {
+        try Wire.connect(to: address, receiveBuffer: receiveBuffer)
+    }
+
+    /// Publishes the upstream with other endpoints.
+    func replaceEndpoints(with endpoints: [SocketAddress]) throws {
+        options.endpoints = endpoints.map { StaticEndpoint(address: $0) }
+        plane.publish(try registry.nextSet(for: [options]))
+    }
+
+    // MARK: What it says of itself
+
+    var listener: ListenerReport { plane.report().listeners[0] }
+    var upstream: UpstreamReport { plane.report().upstreams[0] }
+    var endpoints: [EndpointReport] { upstream.endpoints }
+
+    /// Waits until it has no connection left.
+    func settles() -> Bool {
+        eventually {
+            plane.connections == 0 && endpoints.allSatisfy { $0.connections == 0 && $0.outstanding == 0 }
+        }
+    }
+
+    /// Whether what it has to say, from the last time on, comes to just this.
+    func noticesReach(_ expected: [Notice.Kind]) -> Bool {
+        var notices: [Notice.Kind] = []
+        let hasAll = eventually {
+            let lost = plane.takeNotices { notices.append($0.kind) }
+            return lost == 0 && notices.count >= expected.count
+        }
+        return hasAll && notices == expected
+    }
+}
+
+/// A client, remora and an endpoint, with one connection through all three.
+struct Path {
+    let endpoint: ManualEndpoint
+    let remora: Sidecar
+    let client: Wire
+    let server: Wire
+
+    init(_ route: Route = Route.all[0], _ adjust: (inout Sidecar.Setup) -> Void = { _ in }) throws {
+        endpoint = try ManualEndpoint(route.endpoint)
+        remora = try Sidecar(route.client, to: [endpoint.address], adjust)
+        client = try remora.connect()
+        server = try endpoint.accept()
+    }
+}
+
+/// Descriptors of this process that are sockets with `port` at either end.
+///
+/// Not the number of all: other tests run in this process.
+func descriptors(touching port: UInt16?) -> [Int32] {
+    (0..<Int32(4096)).filter {
+        Kernel.localAddress(of: $0)?.port == port || Kernel.peerAddress(of: $0)?.port == port
+    }
+}
