@@ -112,5 +112,41 @@ extension DataPlaneBehaviour {
             #expect(remora.endpoints.map(\.failuresTotal) == [1, 1])
             #expect(remora.listener.refusedTotal == 1)
         }
+
+        @Test(
+            "What a client sends while its endpoint is slow to accept arrives then, and its end too",
+            arguments: [Transport.tcp4, .distant], [true, false])
+        func slowConnect(transport: Transport, ends: Bool) throws {
+            // Given an endpoint that drops the first SYN
+            let hole = try BlackHole(transport)
+            let remora = try Sidecar(to: [hole.address]) { $0.upstream.connectTimeout = .seconds(20) }
+            let client = try remora.connect()
+            try client.send("patience", more: ends)
+            if ends { try client.endStream() }
+            #expect(eventually { remora.endpoints[0].connections == 1 })
+            // When it takes the second
+            try hole.open()
+            let server = try hole.accept()
+            // Then the client's bytes are there, and the answer comes back
+            #expect(try server.receiveText(exactly: 8) == "patience")
+            if ends { #expect(try server.receiveToEnd() == []) }
+            try server.send("answer")
+            #expect(try client.receiveText(exactly: 6) == "answer")
+            #expect(remora.endpoints[0].failuresTotal == 0)
+        }
+
+        @Test(
+            "A client that says nothing hears an endpoint that is slow to accept",
+            arguments: [Transport.tcp4, .distant])
+        func slowGreeting(transport: Transport) throws {
+            let hole = try BlackHole(transport)
+            let remora = try Sidecar(to: [hole.address]) { $0.upstream.connectTimeout = .seconds(20) }
+            let client = try remora.connect()
+            #expect(eventually { remora.endpoints[0].connections == 1 })
+            try hole.open()
+            let server = try hole.accept()
+            try server.send("greeting")
+            #expect(try client.receiveText(exactly: 8) == "greeting")
+        }
     }
 }

@@ -190,7 +190,7 @@ extension DataPlaneBehaviour {
 
         @Test(
             "The header comes before the client has said anything",
-            arguments: Transport.kinds, ProxyProtocolVersion.allCases)
+            arguments: [Transport.tcp4, .distant, .unix], ProxyProtocolVersion.allCases)
         func headerFirst(transport: Transport, version: ProxyProtocolVersion) throws {
             let endpoint = try ManualEndpoint(transport)
             let remora = try Sidecar(to: [endpoint.address]) { $0.listener.sendProxyProtocol = version }

@@ -67,12 +67,13 @@ struct Route: CustomTestStringConvertible, Sendable {
     static let all = [
         Route(client: .tcp4, endpoint: .tcp4), Route(client: .unix, endpoint: .tcp4),
         Route(client: .tcp4, endpoint: .unix), Route(client: .unix, endpoint: .unix),
-        Route(client: .tcp6, endpoint: .tcp6),
+        Route(client: .tcp6, endpoint: .tcp6), Route(client: .tcp4, endpoint: .distant),
     ]
 
     /// Those on which an abort differs from an end by itself.
     static let resettable = [
         Route(client: .tcp4, endpoint: .tcp4), Route(client: .tcp6, endpoint: .tcp6),
+        Route(client: .tcp4, endpoint: .distant),
     ]
 }
 
