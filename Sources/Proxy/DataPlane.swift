@@ -70,8 +70,8 @@ package final class DataPlane: Sendable {
             }
             let worker = try Worker(
                 desk: desk, limits: limits, workers: desks.count, cells: cells, listenerCells: listenerCells,
-                listeners: listeners, upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()),
-                seed: seed &+ UInt64(number))
+                listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor),
+                upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()), seed: seed &+ UInt64(number))
             started.append(Worker.start(worker, name: "worker \(number)"))
         }
         threads.withLock { $0 = started }
@@ -104,7 +104,6 @@ package final class DataPlane: Sendable {
             return threads
         }
         for thread in running { thread.join() }
-        for listener in listeners { listener.close() }
     }
 
     package var drainStage: DrainStage {

@@ -10,6 +10,7 @@ import CEpoll
 import Glibc
 package import Reactor
 package import Routing
+import Synchronization
 package import Vocabulary
 
 /// Why an address could not be listened on.
@@ -38,9 +39,8 @@ package struct ListenerSockets: Sendable {
     package let address: SocketAddress
     /// One for each worker, or a single one for all.
     let descriptors: [Int32]
-    var isShared: Bool { descriptors.count == 1 }
-    /// The file that this process has made and removes at its end.
-    let file: SocketFile?
+    /// What the workers leave by who accept from a single one; nil where each has its own.
+    let sharedDoor: SharedDoor?
 
     /// - Parameter inherited: a descriptor that already listens; it is used as it is.
     package init(
@@ -50,14 +50,16 @@ package struct ListenerSockets: Sendable {
         self.options = options
         do throws(SystemError) {
             if let inherited {
-                (descriptors, file) = ([inherited], nil)
                 try Kernel.adopt(inherited)
+                descriptors = [inherited]
+                sharedDoor = SharedDoor(inherited, file: nil, workers: workers)
             } else if case .unix(let path) = options.bind {
                 let descriptor = try Self.listenOnPath(options.bind, path)
-                (descriptors, file) = ([descriptor], SocketFile(path: path))
+                descriptors = [descriptor]
+                sharedDoor = SharedDoor(descriptor, file: SocketFile(path: path), workers: workers)
             } else {
                 descriptors = try Self.listen(on: options.bind, count: workers)
-                file = nil
+                sharedDoor = nil
             }
         } catch {
             throw BindError(listener: options.name, address: options.bind, cause: error)
@@ -72,12 +74,6 @@ package struct ListenerSockets: Sendable {
     }
 
     var isTCP: Bool { Kernel.isTCP(descriptors[0]) }
-
-    /// Closes what no worker has closed, and removes the file of a unix socket.
-    func close() {
-        if isShared { descriptors.forEach(Kernel.close) }
-        file?.remove()
-    }
 
     private static func listen(on address: SocketAddress, count: Int) throws(SystemError) -> [Int32] {
         let first = try Kernel.bind(address, sharingPort: false)
@@ -119,6 +115,30 @@ package struct ListenerSockets: Sendable {
     private static func isSocket(_ path: String) -> Bool {
         var status = stat()
         return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+}
+
+/// A socket that several workers accept from: the last to leave closes it, so that clients
+/// are turned away from then on instead of waiting in a queue that nobody looks at.
+final class SharedDoor: Sendable {
+    private let descriptor: Int32
+    /// The file that this process has made, and removes with the socket.
+    private let file: SocketFile?
+    /// Workers that may accept yet.
+    private let workers: Atomic<Int>
+
+    init(_ descriptor: Int32, file: SocketFile?, workers: Int) {
+        self.descriptor = descriptor
+        self.file = file
+        self.workers = Atomic(workers)
+    }
+
+    /// To be called once by each worker, which accepts nothing from then on.
+    func leave() {
+        guard workers.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
+        // The file first: who finds it must find somebody behind it.
+        file?.remove()
+        Kernel.close(descriptor)
     }
 }
 

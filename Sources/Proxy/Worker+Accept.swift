@@ -30,8 +30,8 @@ struct WorkerListener {
     var isOpen = true
 
     init(_ sockets: ListenerSockets, worker: Int, upstream: UInt32, _ proxyLimits: ProxyLimits) {
-        descriptor = sockets.descriptors[sockets.isShared ? 0 : worker]
-        isShared = sockets.isShared
+        isShared = sockets.sharedDoor != nil
+        descriptor = sockets.descriptors[isShared ? 0 : worker]
         isTCP = sockets.isTCP
         self.upstream = upstream
         let connections = sockets.options.maxConnections ?? proxyLimits.defaultMaxConnections
@@ -159,7 +159,7 @@ extension Worker {
             var left = 1 << 16
             while left > 0, acceptOne(from: number) { left -= 1 }
             if acceptResumes == nil { poller.remove(listeners[number].descriptor) }
-            if !listeners[number].isShared { Kernel.close(listeners[number].descriptor) }
+            if let door = sharedDoors[number] { door.leave() } else { Kernel.close(listeners[number].descriptor) }
             listeners[number].isOpen = false
         }
         acceptResumes = nil

@@ -48,6 +48,8 @@ struct Worker: ~Copyable {
     var held: HeldBytes
     var pipes: PipePool
     var listeners: [WorkerListener]
+    /// By listener; apart from it, which is copied for every client.
+    let sharedDoors: [SharedDoor?]
     var upstreams: UpstreamDesk
     var random: SeededRandom
 
@@ -73,13 +75,14 @@ struct Worker: ~Copyable {
 
     init(
         desk: WorkerDesk, limits: ProxyLimits, workers: Int, cells: LoadCells, listenerCells: LoadCells,
-        listeners: [WorkerListener], upstreams: consuming UpstreamDesk, seed: UInt64
+        listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk, seed: UInt64
     ) throws(SystemError) {
         self.desk = desk
         self.limits = limits
         self.cells = cells
         self.listenerCells = listenerCells
         self.listeners = listeners
+        self.sharedDoors = sharedDoors
         self.upstreams = upstreams
         poller = try Poller()
         connections = Reservation(capacity: limits.connectionsPerWorker)

@@ -8,6 +8,45 @@ import Vocabulary
 extension DataPlaneBehaviour {
     @Suite("Drain")
     struct DrainTests {
+        @Test(
+            "While it drains, nobody new is taken, and a running transfer completes",
+            arguments: [Transport.tcp4, .tcp6, .unix], [1, 2])
+        func busy(transport: Transport, workers: Int) throws {
+            // Given a transfer that runs
+            let endpoint = try ManualEndpoint()
+            let remora = try Sidecar(transport, to: [endpoint.address]) { $0.workers = workers }
+            #expect(remora.plane.drainStage == .serving)
+            let client = try remora.connect()
+            let server = try endpoint.accept()
+            var sent = SeededStream(seed: 14)
+            let reader = Background { () -> (StreamVerdict, SeededStream) in
+                var expected = SeededStream(seed: 14)
+                return (try client.verify(&expected, limit: 4 << 20), expected)
+            }
+            try server.send(4 << 20, of: &sent)
+            let (verdict, rest) = try reader.value()
+            #expect(verdict == .intact(bytes: 4 << 20))
+            // When remora drains
+            remora.plane.drain()
+            #expect(eventually { remora.plane.drainStage == .finishing(connections: 1) })
+            #expect(remora.listener.state == .draining)
+            // Then clients are turned away
+            #expect(throws: transport == .unix ? WireError.noSuchFile : .refused) { try remora.connect() }
+            // And the transfer goes on to its end
+            let last = Background { [rest] () -> StreamVerdict in
+                var expected = rest
+                return try client.verify(&expected)
+            }
+            try server.send(16 << 20, of: &sent)
+            server.close()
+            #expect(try last.value() == .intact(bytes: sent.offset))
+            client.close()
+            #expect(eventually { remora.plane.drainStage == .done })
+            #expect(remora.listener.abortedTotal == 0)
+            remora.end()
+            #expect(remora.plane.drainStage == .done)
+        }
+
         @Test("An idle data plane has drained at once", arguments: [1, 2])
         func idle(workers: Int) throws {
             let endpoint = try ManualEndpoint()
