@@ -2,9 +2,9 @@
 //
 // Each worker gets a socket of its own on the address (SO_REUSEPORT), so that the
 // kernel spreads clients and workers share no queue. The first of them is bound
-// without that option, which fails where anybody else listens, a second remora
-// included; only then is the option set and the others join it. So there is no
-// moment at which two processes could share an address by accident.
+// and listens without that option, which fails where anybody else listens, a second
+// remora included; only then is the option set and the others join it. To be bound
+// would not be enough: two sockets may be, for as long as neither listens.
 
 import CEpoll
 import Glibc
@@ -79,10 +79,13 @@ package struct ListenerSockets: Sendable {
         let first = try Kernel.bind(address, sharingPort: false)
         var sockets = [first]
         do throws(SystemError) {
+            try Kernel.listen(first)
             try Kernel.sharePort(first)
             let bound = Kernel.localAddress(of: first) ?? address
-            while sockets.count < count { sockets.append(try Kernel.bind(bound, sharingPort: true)) }
-            for socket in sockets { try Kernel.listen(socket) }
+            while sockets.count < count {
+                sockets.append(try Kernel.bind(bound, sharingPort: true))
+                try Kernel.listen(sockets[sockets.count - 1])
+            }
         } catch {
             sockets.forEach(Kernel.close)
             throw error

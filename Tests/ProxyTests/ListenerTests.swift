@@ -31,6 +31,24 @@ extension DataPlaneBehaviour {
             #expect(try client.receiveText(exactly: 5) == "hello")
         }
 
+        @Test("Of several that want an address at the same moment, exactly one gets it")
+        func race() throws {
+            for _ in 0..<100 {
+                let free = try ClosedPort().address
+                let start = Flag()
+                let rivals = (0..<3).map { _ in
+                    Background { () -> ListenerSockets? in
+                        while !start.isSet {}
+                        return try? Self.sockets(free, workers: 2)
+                    }
+                }
+                start.set()
+                let winners = try rivals.compactMap { try $0.value() }
+                #expect(winners.count == 1)
+                for winner in winners { winner.descriptors.forEach(Kernel.close) }
+            }
+        }
+
         @Test("An address is free again as soon as its data plane has ended")
         func addressFreed() throws {
             let service = try Service.echo()
