@@ -34,5 +34,54 @@ extension DataPlaneBehaviour {
             try source.endStream()
             #expect(try sink.receiveTextToEnd() == "all!")
         }
+
+        @Test("Urgent bytes in a bulk stream neither stop nor end it", arguments: Route.resettable, [true, false])
+        func amidBulk(route: Route, fromClient: Bool) throws {
+            let path = try Path(route)
+            let (source, sink) = fromClient ? (path.client, path.server) : (path.server, path.client)
+            let sender = Background { () -> Int in
+                var stream = SeededStream(seed: 12)
+                for _ in 0..<16 {
+                    try source.send(1 << 20, of: &stream)
+                    // The urgent byte is the stream's own next one
+                    try source.sendUrgent(of: &stream)
+                }
+                // The last mark stands right before the end
+                try source.endStream()
+                return stream.offset
+            }
+            var expected = SeededStream(seed: 12)
+            let verdict = try sink.verify(&expected)
+            #expect(try verdict == .intact(bytes: sender.value()))
+        }
+
+        @Test(
+            "A mark that waits behind a blocked bulk stream does not cut it off", arguments: Route.resettable,
+            [true, false])
+        func behindABlockedStream(route: Route, fromClient: Bool) throws {
+            let path = try Path(route)
+            let (source, sink) = fromClient ? (path.client, path.server) : (path.server, path.client)
+            // Given a stream that moves in bulk, and then is held up
+            var sent = SeededStream(seed: 13)
+            let reader = Background { () -> (StreamVerdict, SeededStream) in
+                var expected = SeededStream(seed: 13)
+                return (try sink.verify(&expected, limit: 8 << 20), expected)
+            }
+            try source.send(8 << 20, of: &sent)
+            let (verdict, expected) = try reader.value()
+            #expect(verdict == .intact(bytes: 8 << 20))
+            source.setPatience(.milliseconds(100))
+            try source.sendUntilBlocked(from: &sent)
+            // When the source marks its end, with all of it still on the way
+            let rest = Background { [expected] () -> StreamVerdict in
+                var expected = expected
+                return try sink.verify(&expected)
+            }
+            source.setPatience(Wire.patience)
+            try source.sendUrgent(of: &sent)
+            try source.endStream()
+            // Then all of it arrives
+            #expect(try rest.value() == .intact(bytes: sent.offset))
+        }
     }
 }
