@@ -61,12 +61,19 @@ extension Worker {
         let socket = Kernel.socket(family: endpoint.family)
         if let error = socket.error { return error }
         let descriptor = socket.value
+        let isTCP = endpoint.family != AF_UNIX
+        // Before the first byte: told of an urgent one, it would be too late. The kernel drops a mark that is not
+        // inline as soon as it has been read up to, and another follows (tcp_check_urg).
+        if isTCP { Kernel.keepUrgentInline(descriptor) }
+        let isTCP = endpoint.family != AF_UNIX
+        // Before the first byte: told of an urgent one, it would be too late. The kernel drops a mark that is not
+        // inline as soon as it has been read up to, and another follows (tcp_check_urg).
+        if isTCP { Kernel.keepUrgentInline(descriptor) }
         let outcome = unsafe Kernel.connect(descriptor, to: endpoint.address)
         if let error = outcome.error, error != .inProgress {
             Kernel.close(descriptor)
             return error
         }
-        let isTCP = endpoint.family != AF_UNIX
         connections[index].stage = .connecting
         halves[.server(index)] = Half(descriptor: descriptor, epoch: newEpoch(), isTCP: isTCP)
         lanes[.server(index)].flow = Flow(shortReadMeansEmpty: isTCP, canSplice: true)

@@ -28,7 +28,6 @@ extension Worker {
             finishConnect(index, readiness)
             return
         }
-        if readiness.contains(.urgent) { Kernel.keepUrgentInline(halves[slot].descriptor) }
         if readiness.hasAny(of: .readWillNotBlock) {
             // A reset shows as an end too; only a read tells that the stream is cut off.
             lanes[slot].flow.sourceIsReadable(

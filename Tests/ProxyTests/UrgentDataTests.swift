@@ -55,6 +55,30 @@ extension DataPlaneBehaviour {
             #expect(try verdict == .intact(bytes: sender.value()))
         }
 
+        @Test("Marks close behind each other lose no byte", arguments: [true, false])
+        func close(fromClient: Bool) throws {
+            let endpoint = try ManualEndpoint()
+            let remora = try Sidecar(to: [endpoint.address])
+            for seed in UInt64(0)..<100 {
+                let client = try remora.connect()
+                let server = try endpoint.accept()
+                let (source, sink) = fromClient ? (client, server) : (server, client)
+                let sender = Background { () -> Int in
+                    var stream = SeededStream(seed: seed)
+                    try source.send(600 << 10, of: &stream)
+                    for _ in 0..<8 {
+                        try source.sendUrgent(of: &stream)
+                        try source.send(5000, of: &stream)
+                    }
+                    try source.endStream()
+                    return stream.offset
+                }
+                var expected = SeededStream(seed: seed)
+                let verdict = try sink.verify(&expected)
+                #expect(try verdict == .intact(bytes: sender.value()))
+            }
+        }
+
         @Test(
             "A mark that waits behind a blocked bulk stream does not cut it off", arguments: Route.resettable,
             [true, false])
