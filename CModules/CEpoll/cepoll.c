@@ -22,6 +22,29 @@ int64_t remora_splice(int from, int into, size_t count, int more) {
         splice(from, NULL, into, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0)));
 }
 
+static int signal_pipe_end = -1;
+
+/// Runs on whichever thread the kernel interrupts; calls only what signal-safety(7) allows.
+static void note_signal(int number) {
+    int failure = errno;
+    unsigned char byte = (unsigned char)number;
+    // A full pipe loses the signal: thousands of unread ones have said enough.
+    ssize_t ignored = write(signal_pipe_end, &byte, 1);
+    (void)ignored;
+    errno = failure;
+}
+
+int64_t remora_signal_pipe(const int *signals, int count) {
+    int ends[2];
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) return -(int64_t)errno;
+    signal_pipe_end = ends[1];
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (int i = 0; i < count; i++)
+        if (sigaction(signals[i], &action, NULL) < 0) return -(int64_t)errno;
+    return ends[0];
+}
+
 int64_t remora_processors(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : CPU_COUNT(&set);

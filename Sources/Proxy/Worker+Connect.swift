@@ -65,10 +65,6 @@ extension Worker {
         // Before the first byte: told of an urgent one, it would be too late. The kernel drops a mark that is not
         // inline as soon as it has been read up to, and another follows (tcp_check_urg).
         if isTCP { Kernel.keepUrgentInline(descriptor) }
-        let isTCP = endpoint.family != AF_UNIX
-        // Before the first byte: told of an urgent one, it would be too late. The kernel drops a mark that is not
-        // inline as soon as it has been read up to, and another follows (tcp_check_urg).
-        if isTCP { Kernel.keepUrgentInline(descriptor) }
         let outcome = unsafe Kernel.connect(descriptor, to: endpoint.address)
         if let error = outcome.error, error != .inProgress {
             Kernel.close(descriptor)

@@ -113,20 +113,25 @@ package struct Wake: ~Copyable, Sendable {
     package func clear() { _ = remora_eventfd_clear(descriptor) }
 }
 
-/// Signals as something to poll for; they no longer interrupt the process.
+/// Signals as something to poll for; they no longer end the process.
+///
+/// Handlers that write to a pipe, not signalfd(2): that needs the signals blocked in every thread, and the threads
+/// of Swift's runtime, the main one included, exist before anyone can see to it.
 package struct SignalQueue: ~Copyable, Sendable {
     package let descriptor: Int32
 
-    /// Takes `signals` from their usual handlers, for this thread and every thread it starts from now on.
+    /// Takes `signals` from their usual handlers, for the rest of the process's life.
+    /// - Precondition: there has been no other in this process.
     package init(_ signals: [Int32]) throws(SystemError) {
-        descriptor = try Outcome(unsafe remora_signalfd(signals, Int32(signals.count))).get()
+        descriptor = try Outcome(unsafe remora_signal_pipe(signals, Int32(signals.count))).get()
     }
 
+    // The other end stays open: a signal that comes later finds nobody, and is ignored (SIGPIPE is, too).
     deinit { Kernel.close(descriptor) }
 
     /// The next signal's number; nil where none is pending.
     package func next() -> Int32? {
-        let outcome = Outcome(remora_signalfd_read(descriptor))
+        let outcome = Outcome(remora_signal_pipe_read(descriptor))
         return outcome.succeeded ? outcome.value : nil
     }
 }

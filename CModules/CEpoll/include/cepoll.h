@@ -14,7 +14,6 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -90,24 +89,14 @@ static inline int64_t remora_eventfd_clear(int fd) {
     return remora_result(read(fd, &count, sizeof count));
 }
 
-/// Blocks the given signals for this thread and those it starts, and answers a descriptor that reads them,
-/// even where the parent had them ignored, as a shell does for what it starts in the background.
-static inline int64_t remora_signalfd(const int *signals, int count) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (int i = 0; i < count; i++) {
-        signal(signals[i], SIG_DFL);
-        sigaddset(&set, signals[i]);
-    }
-    int failed = pthread_sigmask(SIG_BLOCK, &set, NULL);
-    return failed ? -failed : remora_result(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-}
+/// Has the given signals written to a pipe, a byte with the number each, and answers its read end. Once per process.
+int64_t remora_signal_pipe(const int *signals, int count);
 
 /// The number of the next signal, or -EAGAIN.
-static inline int64_t remora_signalfd_read(int fd) {
-    struct signalfd_siginfo info;
-    ssize_t n = read(fd, &info, sizeof info);
-    return n < 0 ? -(int64_t)errno : info.ssi_signo;
+static inline int64_t remora_signal_pipe_read(int fd) {
+    unsigned char number;
+    ssize_t n = read(fd, &number, 1);
+    return n < 0 ? -(int64_t)errno : n == 0 ? -(int64_t)EAGAIN : number;
 }
 
 static inline void remora_ignore_signal(int signal_number) { signal(signal_number, SIG_IGN); }
