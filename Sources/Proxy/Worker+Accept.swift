@@ -57,7 +57,7 @@ extension Worker {
         }
         let burst = listeners[number].burst
         for accepted in 0..<burst {
-            guard acceptOne(from: number) else {
+            guard acceptOne(from: number), acceptResumes == nil else {
                 listeners[number].burst = max(1, accepted)
                 return
             }
@@ -120,19 +120,22 @@ extension Worker {
 
     // MARK: Shortage
 
-    /// Stops listening for a moment. The clients stay in the kernel's queue, and nothing spins.
-    private mutating func pauseAccepting(because error: SystemError, listener number: Int) {
-        if lastShortage == nil {
-            desk.tell(
-                Notice(
-                    kind: .acceptPaused, listener: UInt32(number), upstream: listeners[number].upstream, cell: 0,
-                    detail: error.code))
-        }
+    /// Stops listening until a moment without shortage has passed. The clients stay in the kernel's queue, and
+    /// nothing spins.
+    mutating func pauseAccepting(because error: SystemError, listener number: Int) {
+        let (isNew, isPaused) = (lastShortage == nil, acceptResumes != nil)
         lastShortage = now
-        guard acceptResumes == nil else { return }
         acceptResumes = now + Self.acceptPause
-        desk.acceptIsPaused.store(true, ordering: .relaxed)
-        for listener in listeners where listener.isOpen { poller.remove(listener.descriptor) }
+        if !isPaused {
+            desk.acceptIsPaused.store(true, ordering: .relaxed)
+            for listener in listeners where listener.isOpen { poller.remove(listener.descriptor) }
+        }
+        // Told last: whoever reads the notice finds the gauge set.
+        guard isNew else { return }
+        desk.tell(
+            Notice(
+                kind: .acceptPaused, listener: UInt32(number), upstream: listeners[number].upstream, cell: 0,
+                detail: error.code))
     }
 
     /// Listens again when the pause is over, and says so once the shortage has not come back for a while.

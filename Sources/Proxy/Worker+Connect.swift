@@ -38,20 +38,20 @@ extension Worker {
                 giveUp(index)
                 return
             }
-            if connections[index].tried.count > 0 {
-                desk.upstreams.add(1, row: upstream, column: UpstreamColumn.retriesTotal.rawValue)
-            }
+            let isRetry = connections[index].tried.count > 0
             connections[index].cell = endpoint.cell
             connections[index].isPlaced = true
             connections[index].placed = now
             connections[index].wait = AnswerWait()
-            count(.connectionsTotal, cell: endpoint.cell)
-            guard let error = connect(index, to: endpoint) else { return }
-            if error.isExhaustion || error == .wouldBlock {
+            let error = connect(index, to: endpoint)
+            if let error, error.isExhaustion || error == .wouldBlock {
                 // Not the endpoint's fault: no descriptor here, or a unix socket's queue is full at this moment.
-                postpone(index)
+                postpone(index, because: error)
                 return
             }
+            count(.connectionsTotal, cell: endpoint.cell)
+            if isRetry { desk.upstreams.add(1, row: upstream, column: UpstreamColumn.retriesTotal.rawValue) }
+            guard let error else { return }
             noteFailure(index, error)
         }
     }
@@ -160,15 +160,24 @@ extension Worker {
     // MARK: Shortage
 
     /// Tries the connect again shortly: this process, not the endpoint, was short of something.
-    private mutating func postpone(_ index: UInt32) {
+    ///
+    /// A client that has been let in without a descriptor being left for its other half waits like those that
+    /// have not been, so accepting pauses for as long as there is such a client.
+    private mutating func postpone(_ index: UInt32, because error: SystemError) {
+        let listener = Int(connections[index].listener)
         leaveEndpoint(index)
+        if error.isExhaustion { pauseAccepting(because: error, listener: listener) }
+        let patience =
+            error.isExhaustion
+            ? listeners[listener].idleTimeout : upstreams.connectTimeout(of: Int(connections[index].upstream))
+        guard now < connections[index].began + patience else {
+            giveUp(index)
+            return
+        }
         connections[index].stage = .deferred
         register(.client(index))
         timers.schedule(index, at: Tick(notBefore: now + Self.deferredRetry))
     }
 
-    mutating func retryPostponed(_ index: UInt32) {
-        let patience = upstreams.connectTimeout(of: Int(connections[index].upstream))
-        if now < connections[index].began + patience { place(index) } else { giveUp(index) }
-    }
+    mutating func retryPostponed(_ index: UInt32) { place(index) }
 }

@@ -174,8 +174,8 @@ struct Worker: ~Copyable {
         if !queue.isEmpty { return 0 }
         var wait = Int64.max
         if let wakeUp = timers.nextWakeUp { wait = Int64(wakeUp.count) - Int64(present.count) }
-        if let acceptResumes {
-            wait = min(wait, (acceptResumes - now).wholeNanoseconds / 1_000_000 + 1)
+        if lastShortage != nil, let pauseEnds = acceptResumes ?? lastShortage.map({ $0 + Self.acceptRecovery }) {
+            wait = min(wait, (pauseEnds - now).wholeNanoseconds / 1_000_000 + 1)
         }
         return wait == .max ? -1 : Int32(clamping: max(0, wait))
     }
