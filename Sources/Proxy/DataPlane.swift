@@ -129,6 +129,9 @@ package final class DataPlane: Sendable {
         }
     }
 
+    /// Whether some worker takes nobody in at the moment, because the machine has no descriptors or memory left.
+    package var acceptIsPaused: Bool { desks.contains { $0.acceptIsPaused.load(ordering: .relaxed) } }
+
     // MARK: Notices
 
     /// Hands over what the workers had to say since the last time.
@@ -152,10 +155,9 @@ extension DataPlane {
     /// What has been counted, by listener and by upstream; gauges of different workers may be a moment apart.
     package func report() -> (listeners: [ListenerReport], upstreams: [UpstreamReport]) {
         let draining = drainStage != .serving
-        let paused = desks.contains { $0.acceptIsPaused.load(ordering: .relaxed) }
         return (
             listeners.enumerated().map { row, sockets in
-                report(sockets, row: row, state: draining ? .draining : paused ? .paused : .listening)
+                report(sockets, row: row, state: draining ? .draining : acceptIsPaused ? .paused : .listening)
             },
             upstreams.upstreams.enumerated().map { row, snapshot in report(snapshot, row: row) }
         )

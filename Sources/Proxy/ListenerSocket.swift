@@ -75,6 +75,11 @@ package struct ListenerSockets: Sendable {
 
     var isTCP: Bool { Kernel.isTCP(descriptors[0]) }
 
+    /// Undoes the bind, where no worker was started to accept.
+    package func close() {
+        if let sharedDoor { sharedDoor.abandon() } else { descriptors.forEach(Kernel.close) }
+    }
+
     private static func listen(on address: SocketAddress, count: Int) throws(SystemError) -> [Int32] {
         let first = try Kernel.bind(address, sharingPort: false)
         var sockets = [first]
@@ -139,6 +144,11 @@ final class SharedDoor: Sendable {
     /// To be called once by each worker, which accepts nothing from then on.
     func leave() {
         guard workers.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
+        abandon()
+    }
+
+    /// Closes it whoever may accept yet.
+    func abandon() {
         // The file first: who finds it must find somebody behind it.
         file?.remove()
         Kernel.close(descriptor)
