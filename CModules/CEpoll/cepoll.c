@@ -45,6 +45,13 @@ int64_t remora_signal_pipe(const int *signals, int count) {
     return ends[0];
 }
 
+int64_t remora_unblock_signals(const int *signals, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    return -(int64_t)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int64_t remora_processors(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : CPU_COUNT(&set);

@@ -119,12 +119,19 @@ package struct Wake: ~Copyable, Sendable {
 /// of Swift's runtime, the main one included, exist before anyone can see to it.
 package struct SignalQueue: ~Copyable, Sendable {
     package let descriptor: Int32
+    private let signals: [Int32]
 
     /// Takes `signals` from their usual handlers, for the rest of the process's life.
     /// - Precondition: there has been no other in this process.
     package init(_ signals: [Int32]) throws(SystemError) {
+        self.signals = signals
         descriptor = try Outcome(unsafe remora_signal_pipe(signals, Int32(signals.count))).get()
     }
+
+    /// Sees to it that the signals reach the process: on the calling thread, if nowhere else.
+    ///
+    /// Threads inherit what they block, and whoever started this process may have blocked everything.
+    package func unblock() { _ = unsafe remora_unblock_signals(signals, Int32(signals.count)) }
 
     // The other end stays open: a signal that comes later finds nobody, and is ignored (SIGPIPE is, too).
     deinit { Kernel.close(descriptor) }

@@ -5,28 +5,30 @@
 // shared between workers. Readers add the workers' tables up.
 
 import Glibc
-package import Synchronization
+public import Synchronization
 
 /// Rows of counters with a single writer.
 ///
 /// `@unchecked`: the mapping's address never changes and its words are atomics.
 @safe
+@usableFromInline
 package final class CounterTable: @unchecked Sendable {
-    package let rows: Int
-    package let columns: Int
+    @usableFromInline package let rows: Int
+    @usableFromInline package let columns: Int
     @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
 
     /// - Parameters:
-    ///   - rows: the most there can be; address space only, resident once used.
+    ///   - rows: the most there can be; address space only, resident once used. None is allowed.
     ///   - columns: counters a row; 8 fill a cache line.
     package init(rows: Int, columns: Int) {
+        precondition(rows >= 0 && columns > 0)
         self.rows = rows
         self.columns = columns
         unsafe words = mapZeroes(bytes: rows * columns * MemoryLayout<Atomic<UInt64>>.stride)
             .assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
-    deinit { unsafe munmap(words, rows * columns * MemoryLayout<Atomic<UInt64>>.stride) }
+    deinit { unsafe munmap(words, mappedBytes(rows * columns * MemoryLayout<Atomic<UInt64>>.stride)) }
 
     /// Adds `amount`, wrapping, so that a gauge may go down by adding a negative number's bits.
     /// - Precondition: only the table's one writer calls this.
@@ -47,9 +49,12 @@ package final class CounterTable: @unchecked Sendable {
 /// Anonymous zeroed memory that becomes resident page by page, as it is touched.
 func mapZeroes(bytes: Int) -> UnsafeMutableRawPointer {
     let mapping = unsafe mmap(
-        nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        nil, mappedBytes(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
         fatalError("no address space for \(bytes) bytes of counters: errno \(errno)")
     }
     return unsafe mapping
 }
+
+/// mmap(2) refuses an empty mapping, but a table without rows is in order.
+private func mappedBytes(_ bytes: Int) -> Int { max(bytes, 1) }

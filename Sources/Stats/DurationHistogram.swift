@@ -1,18 +1,20 @@
 // Where durations are counted on a worker: log-linear buckets in the manner of
-// HdrHistogram (Tene), 64 to an octave, so that any quantile is within 1.6 %.
+// HdrHistogram (Tene), 64 to each doubling, so that a bucket's middle is within
+// 0.8 % of every duration in it.
 //
-// HdrHistogram's own Swift package was tried first on paper: it cannot be read
-// by one thread while another records, and merging would copy it under a lock.
+// HdrHistogram's Swift package keeps its counts as plain integers inside a struct,
+// which may only be read while nobody records; a worker would have to copy or lock.
+// Here the counts are relaxed atomics in a mapping: any thread merges the workers'
+// tables while they go on recording.
 
-package import Synchronization
-package import Vocabulary
+import Vocabulary
 
-/// The buckets every histogram here has: exact below 64 µs·2⁻⁶, then 64 to each doubling, up to 52 days.
+/// The buckets every histogram here has: a microsecond wide below 128 µs, then 64 to each doubling, up to 50 days.
 ///
-/// The unit is the microsecond; shorter durations count as 0.
+/// A duration below one microsecond falls into bucket 0, one beyond the end (2⁴² µs) into the last.
 package enum DurationBuckets {
     @usableFromInline static let subBuckets = 64
-    /// Octaves above the linear part; the last bucket takes all that is longer.
+    /// Doublings above the linear part.
     @usableFromInline static let octaves = 36
     package static let count = subBuckets * (octaves + 1)
 
@@ -52,9 +54,10 @@ package final class HistogramTable: @unchecked Sendable {
     /// - Precondition: only the table's one writer calls this.
     package func record(_ duration: Duration, row: Int) {
         let nanoseconds = max(0, duration.wholeNanoseconds)
-        counters.add(1, row: row, column: DurationBuckets.index(nanoseconds: nanoseconds))
+        // The longest first: a reader that sees the count then seldom misses what bounds it.
         let before = longest.read(row: row, column: 0)
         if nanoseconds > before { longest.add(UInt64(nanoseconds) - before, row: row, column: 0) }
+        counters.add(1, row: row, column: DurationBuckets.index(nanoseconds: nanoseconds))
     }
 
     /// Adds what this table has counted in `row` to `distribution`.
@@ -76,11 +79,28 @@ package struct DurationDistribution: Hashable, Sendable {
 
     package var count: UInt64 { counts.reduce(0, +) }
 
-    /// The duration that `fraction` of all were not longer than, in seconds: the middle of its bucket; 0 if there are none.
+    /// The duration that `fraction` of all were not longer than, in seconds: the middle of its bucket,
+    /// but never above the longest; 0 if there are none.
     /// - Parameter fraction: 0 to 1.
     package func quantile(_ fraction: Double) -> Double {
+        quantile(fraction, of: count)
+    }
+
+    package var report: QuantilesReport {
+        let count = count
+        var report = QuantilesReport()
+        report.count = count
+        report.p50 = quantile(0.5, of: count)
+        report.p90 = quantile(0.9, of: count)
+        report.p99 = quantile(0.99, of: count)
+        report.p999 = quantile(0.999, of: count)
+        report.max = longest
+        return report
+    }
+
+    private func quantile(_ fraction: Double, of total: UInt64) -> Double {
         precondition((0...1).contains(fraction))
-        let rank = max(1, UInt64((fraction * Double(count)).rounded(.up)))
+        let rank = max(1, UInt64((fraction * Double(total)).rounded(.up)))
         var seen: UInt64 = 0
         for (index, count) in counts.enumerated() {
             seen += count
@@ -90,16 +110,5 @@ package struct DurationDistribution: Hashable, Sendable {
             }
         }
         return 0
-    }
-
-    package var report: QuantilesReport {
-        var report = QuantilesReport()
-        report.count = count
-        report.p50 = quantile(0.5)
-        report.p90 = quantile(0.9)
-        report.p99 = quantile(0.99)
-        report.p999 = quantile(0.999)
-        report.max = longest
-        return report
     }
 }

@@ -91,6 +91,26 @@ package struct EndpointReport: Codable, Hashable, Sendable {
     }
 }
 
+extension EndpointReport {
+    /// Writes `member` and `zone` as null where there is none, instead of leaving them out:
+    /// whoever reads the admin port finds every field in every endpoint.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(address, forKey: .address)
+        try container.encode(member, forKey: .member)
+        try container.encode(zone, forKey: .zone)
+        try container.encode(state, forKey: .state)
+        try container.encode(reason, forKey: .reason)
+        try container.encode(weight, forKey: .weight)
+        try container.encode(outstanding, forKey: .outstanding)
+        try container.encode(connections, forKey: .connections)
+        try container.encode(connectionsTotal, forKey: .connectionsTotal)
+        try container.encode(failuresTotal, forKey: .failuresTotal)
+        try container.encode(receivedBytesTotal, forKey: .receivedBytesTotal)
+        try container.encode(sentBytesTotal, forKey: .sentBytesTotal)
+    }
+}
+
 /// A distribution's shape; all zero while `count` is.
 package struct QuantilesReport: Codable, Hashable, Sendable {
     package var count: UInt64 = 0

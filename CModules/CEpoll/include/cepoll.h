@@ -92,6 +92,9 @@ static inline int64_t remora_eventfd_clear(int fd) {
 /// Has the given signals written to a pipe, a byte with the number each, and answers its read end. Once per process.
 int64_t remora_signal_pipe(const int *signals, int count);
 
+/// Lets the given signals interrupt the calling thread, whatever mask it was started with.
+int64_t remora_unblock_signals(const int *signals, int count);
+
 /// The number of the next signal, or -EAGAIN.
 static inline int64_t remora_signal_pipe_read(int fd) {
     unsigned char number;
