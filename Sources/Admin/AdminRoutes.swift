@@ -1,0 +1,139 @@
+// What the admin port answers, path by path, behind one gate.
+//
+// A table, not FlyingFox's pattern routes: paths here are few, exact and without
+// parameters, and the table also answers what it cannot match: 405 with the
+// methods there are, 404 with the paths there are.
+
+import FlyingFox
+import Foundation
+internal import Stats
+
+struct AdminRoute: Sendable {
+    var path: String
+    /// HEAD is answered wherever GET is.
+    var method: HTTPMethod = .GET
+    var answer: @Sendable (HTTPRequest) async throws -> HTTPResponse
+}
+
+struct AdminRoutes: HTTPHandler {
+    private let gate: AdminGate
+    private let table: [AdminRoute]
+
+    init(gate: AdminGate, table: [AdminRoute]) {
+        self.gate = gate
+        self.table = table
+    }
+
+    /// - Parameter request: any; what is not allowed, not there or goes wrong is an answer too.
+    func handleRequest(_ request: HTTPRequest) async -> HTTPResponse {
+        let refusal = gate.refusal(
+            host: request.headers[.host], origin: request.headers[HTTPHeader("origin")],
+            authorization: request.headers[.authorization])
+        if let refusal { return .refusing(refusal) }
+
+        let path = request.target.path()
+        let method = request.method == .HEAD ? .GET : request.method
+        let matches = table.filter { $0.path == path }
+        guard let route = matches.first(where: { $0.method == method }) else {
+            return matches.isEmpty ? notFound(path) : notAllowed(matches)
+        }
+        do {
+            return try await route.answer(request)
+        } catch is ReportDesk.Busy {
+            return .text(.serviceUnavailable, "\(ReportDesk.depth) reports are being waited for already; ask again")
+        } catch {
+            return .text(.internalServerError, "\(path) failed: \(error)")
+        }
+    }
+
+    private func notFound(_ path: String) -> HTTPResponse {
+        var paths: [String] = []
+        for route in table where !paths.contains(route.path) { paths.append(route.path) }
+        return .text(.notFound, "nothing at \(path); there are \(paths.joined(separator: ", "))")
+    }
+
+    private func notAllowed(_ routes: [AdminRoute]) -> HTTPResponse {
+        let methods = routes.flatMap { $0.method == .GET ? [.GET, .HEAD] : [$0.method] }.map(\.rawValue)
+        let allowed = methods.joined(separator: ", ")
+        var response = HTTPResponse.text(.methodNotAllowed, "\(routes[0].path) takes \(allowed)")
+        response.headers[HTTPHeader("Allow")] = allowed
+        return response
+    }
+}
+
+// MARK: - The paths there are
+
+extension AdminRoutes {
+    /// The paths of a running remora; what comes later adds a line here.
+    static func table(for source: AdminSource) -> [AdminRoute] {
+        let desk = ReportDesk()
+        return [
+            AdminRoute(path: "/stats") { _ in
+                try await .json(desk.report { try ReportJSON.encode(source.stats()) })
+            },
+            AdminRoute(path: "/listeners") { _ in
+                try await .json(desk.report { try ReportJSON.encode(["listeners": source.stats().listeners]) })
+            },
+            AdminRoute(path: "/upstreams") { _ in
+                try await .json(desk.report { try ReportJSON.encode(["upstreams": source.stats().upstreams]) })
+            },
+            AdminRoute(path: "/live") { _ in
+                let (live, line) = source.liveness()
+                return .text(live ? .ok : .serviceUnavailable, line)
+            },
+            AdminRoute(path: "/ready") { _ in
+                let (ready, line) = source.readiness()
+                return .text(ready ? .ok : .serviceUnavailable, line)
+            },
+        ]
+    }
+}
+
+// MARK: - Answers
+
+extension HTTPResponse {
+    /// One line of text; line ends within it become spaces.
+    static func text(_ status: HTTPStatusCode, _ line: String) -> HTTPResponse {
+        let line = line.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return answer(status, type: "text/plain; charset=utf-8", Data("\(line)\n".utf8))
+    }
+
+    static func json(_ body: Data) -> HTTPResponse {
+        answer(.ok, type: "application/json", body)
+    }
+
+    static func refusing(_ refusal: AdminGate.Refusal) -> HTTPResponse {
+        switch refusal {
+        case .foreignHost, .foreignOrigin:
+            return .text(.forbidden, refusal.explanation)
+        case .tokenMissing, .tokenWrong:
+            var response = HTTPResponse.text(.unauthorized, refusal.explanation)
+            response.headers[HTTPHeader("WWW-Authenticate")] = "Bearer realm=\"remora\""
+            return response
+        }
+    }
+
+    static func refusing(_ fault: MessageFault) -> HTTPResponse {
+        let status: HTTPStatusCode =
+            switch fault {
+            case .malformed: .badRequest
+            case .headTooLong: .requestHeaderFieldsTooLarge
+            case .bodyTooLong: .payloadTooLarge
+            case .transferEncoding: .notImplemented
+            case .version: .httpVersionNotSupported
+            case .tooSlow: .requestTimeout
+            }
+        return .text(status, fault.explanation)
+    }
+
+    private static func answer(_ status: HTTPStatusCode, type: String, _ body: Data) -> HTTPResponse {
+        HTTPResponse(
+            statusCode: status,
+            headers: [
+                .contentType: type,
+                .cacheControl: "no-store",
+                HTTPHeader("X-Content-Type-Options"): "nosniff",
+            ],
+            body: HTTPBodySequence(data: body, suggestedBufferSize: AdminConnection.pieceBytes))
+    }
+}

@@ -1,0 +1,47 @@
+// What the admin port asks of the rest of the process.
+//
+// Closures, not a protocol: each answers one question, and a test answers it in one line.
+
+package import Stats
+
+package struct AdminSource: Sendable {
+    /// Everything there is to show. Called on a thread of its own, one call at a time; it may take long.
+    package var stats: @Sendable () -> StatsReport
+    /// Whether this node should be sent traffic, and one line why. Called on the shared thread pool: must not block.
+    package var readiness: @Sendable () -> (ready: Bool, line: String)
+    /// Whether this process works at all, and one line why. Called on the shared thread pool: must not block.
+    package var liveness: @Sendable () -> (live: Bool, line: String)
+
+    package init(
+        stats: @escaping @Sendable () -> StatsReport,
+        readiness: @escaping @Sendable () -> (ready: Bool, line: String),
+        liveness: @escaping @Sendable () -> (live: Bool, line: String)
+    ) {
+        self.stats = stats
+        self.readiness = readiness
+        self.liveness = liveness
+    }
+}
+
+/// What the admin port spends on its clients at most.
+package struct AdminLimits: Hashable, Sendable {
+    /// Connections at once; one more makes the one that has been without progress for longest give way.
+    package var connections = 64
+    /// Descriptors at the end of the process's limit that are left free as far as it lies with this port:
+    /// among them, every new connection makes another one give way.
+    package var sparedDescriptors = 16
+    /// Bytes of a request's first line and header fields; more is answered 431.
+    package var headBytes = 16 << 10
+    /// Bytes of a request's body; more is answered 413.
+    package var bodyBytes = 64 << 10
+    /// How long a connection may wait for a request's first byte; then it is closed.
+    package var idle: Duration = .seconds(60)
+    /// How long a request may take from its first byte to its last; then it is answered 408.
+    package var request: Duration = .seconds(10)
+    /// How long a client may take to read the next piece of an answer, 64 KiB; then it is closed.
+    package var write: Duration = .seconds(10)
+
+    package static let standard = AdminLimits()
+
+    package init() {}
+}

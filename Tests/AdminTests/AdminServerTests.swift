@@ -1,0 +1,235 @@
+import Dispatch
+import FlyingFox
+import FlyingSocks
+import Foundation
+import Glibc
+import Testing
+
+@testable import Admin
+import Stats
+import Vocabulary
+
+@Suite("The admin port")
+struct AdminServerTests {
+    @Test("GET /stats is the whole report, /listeners and /upstreams its parts")
+    func reports() async throws {
+        try await withServer { address in
+            let stats = try await ask(address, "GET /stats")
+            #expect(stats.status == 200)
+            #expect(stats.fields["content-type"] == "application/json")
+            #expect(try ReportJSON.decode(StatsReport.self, from: Array(stats.body.utf8)) == .example)
+            let listeners = try await ask(address, "GET /listeners")
+            #expect(listeners.body.hasPrefix(#"{"listeners":[{"#))
+            #expect(listeners.body.hasSuffix("}]}\n"))
+            let upstreams = try await ask(address, "GET /upstreams?x=1")
+            #expect(upstreams.body.hasPrefix(#"{"upstreams":[{"#))
+            #expect(upstreams.isComplete)
+        }
+    }
+
+    @Test("/live and /ready are 200 or 503 with one line why", arguments: [true, false])
+    func health(good: Bool) async throws {
+        try await withServer(source: .example(ready: good, live: good)) { address in
+            let live = try await ask(address, "GET /live")
+            #expect(live.status == (good ? 200 : 503))
+            #expect(live.body == (good ? "the workers turn\n" : "worker 1 is stuck\n"))
+            let ready = try await ask(address, "GET /ready")
+            #expect(ready.status == (good ? 200 : 503))
+            #expect(ready.body == (good ? "every listener is bound\n" : "listener a is not bound\n"))
+        }
+    }
+
+    @Test("A reason of several lines is told in one")
+    func oneLine() async throws {
+        let source = AdminSource(
+            stats: { .example }, readiness: { (false, "a\nb\r\nc") }, liveness: { (true, "") })
+        try await withServer(source: source) { address in
+            let answer = try await ask(address, "GET /ready")
+            #expect(answer.body == "a b c\n")
+        }
+    }
+
+    @Test("HEAD has the head that GET would have, and no body")
+    func head() async throws {
+        try await withServer { address in
+            let get = try await ask(address, "GET /stats")
+            let head = try await ask(address, "HEAD /stats")
+            #expect(head.status == 200)
+            #expect(head.fields == get.fields)
+            #expect(head.body.isEmpty)
+        }
+    }
+
+    @Test("Another method is told which ones there are", arguments: ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+    func methods(method: String) async throws {
+        try await withServer { address in
+            let answer = try await ask(address, "\(method) /stats")
+            #expect(answer.status == 405)
+            #expect(answer.fields["allow"] == "GET, HEAD")
+            #expect(answer.body == "/stats takes GET, HEAD\n")
+        }
+    }
+
+    @Test(
+        "An unknown path is told which ones there are",
+        arguments: ["/", "/stat", "/stats/", "//stats", "/%73tats", "/Stats"])
+    func paths(path: String) async throws {
+        try await withServer { address in
+            let answer = try await ask(address, "GET \(path)")
+            #expect(answer.status == 404)
+            #expect(answer.body == "nothing at \(path); there are /stats, /listeners, /upstreams, /live, /ready\n")
+        }
+    }
+
+    @Test(
+        "The gate stands before every path, known or not",
+        arguments: ["/stats", "/listeners", "/upstreams", "/live", "/ready", "/", "/nowhere"])
+    func gate(path: String) async throws {
+        try await withServer(token: "s3cret") { address in
+            let good = ["Authorization: Bearer s3cret"]
+            #expect(try await ask(address, "GET \(path)", host: "evil.example", good).status == 403)
+            #expect(try await ask(address, "POST \(path)", host: nil, good).status == 403)
+            #expect(try await ask(address, "GET \(path)", good + ["Origin: http://evil.example"]).status == 403)
+            let missing = try await ask(address, "GET \(path)")
+            #expect(missing.status == 401)
+            #expect(missing.fields["www-authenticate"] == "Bearer realm=\"remora\"")
+            #expect(try await ask(address, "PUT \(path)", ["Authorization: Bearer wrong"]).status == 401)
+            #expect(![401, 403].contains(try await ask(address, "GET \(path)", good).status))
+        }
+    }
+
+    @Test("A request that is none is answered with what is wrong, and the connection ends")
+    func malformed() async throws {
+        try await withServer { address in
+            for (bytes, status) in [
+                ("\u{16}\u{3}\u{1}\u{2}\n", 400), ("GET /live HTTP/3.0\r\n\r\n", 505),
+                ("POST /live HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+                ("POST /live HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", 413),
+                ("GET /live HTTP/1.1\r\nA: \(String(repeating: "a", count: 20_000))", 431),
+            ] {
+                let text = try await onOwnThread {
+                    let wire = try Wire(to: address)
+                    try wire.send(bytes)
+                    return try wire.receiveAll()
+                }
+                let answer = try #require(Answer(text))
+                #expect(answer.status == status)
+                #expect(answer.fields["connection"] == "close")
+                #expect(answer.body.hasSuffix("\n"))
+            }
+        }
+    }
+
+    @Test("A client that is still sending when it is refused sees the answer")
+    func refusedWhileSending() async throws {
+        try await withServer { address in
+            let text = try await onOwnThread {
+                let wire = try Wire(to: address)
+                try wire.send("GET /live HTTP/1.1\r\nA: " + String(repeating: "a", count: 500_000) + "\r\n\r\n")
+                return try wire.receiveAll()
+            }
+            #expect(Answer(text)?.status == 431)
+        }
+    }
+
+    @Test("Fifty requests on one kept connection do not wait for acknowledgements")
+    func keepAliveIsPrompt() async throws {
+        try await withServer { address in
+            let durations = try await onOwnThread {
+                let wire = try Wire(to: address)
+                return try (0..<50).map { _ in
+                    try ContinuousClock().measure {
+                        try wire.send("GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                        guard try wire.receiveAnswer().body == "the workers turn\n" else {
+                            throw Wire.Failure(errno: EPROTO)
+                        }
+                    }
+                }
+            }
+            // A delayed acknowledgement is 40 ms, each time. Half of them taking less than 20 ms is a second for all,
+            // and says so on a busy machine too.
+            #expect(durations.sorted()[25] < .milliseconds(20))
+        }
+    }
+
+    @Test("A short answer arrives in one piece, head and body")
+    func onePiece() async throws {
+        try await withServer { address in
+            let first = try await onOwnThread {
+                let wire = try Wire(to: address)
+                try wire.send("GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                return try wire.receive()
+            }
+            #expect(Answer(String(decoding: first, as: UTF8.self))?.isComplete == true)
+        }
+    }
+
+    @Test("Requests sent at once are answered in their order")
+    func pipelining() async throws {
+        try await withServer { address in
+            let text = try await onOwnThread {
+                let wire = try Wire(to: address)
+                try wire.send(
+                    "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\nGET /ready HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                return try wire.receiveAll()
+            }
+            let live = try #require(text.range(of: "the workers turn\n"))
+            let ready = try #require(text.range(of: "every listener is bound\n"))
+            #expect(live.upperBound < ready.lowerBound)
+        }
+    }
+
+    @Test("An answer larger than any socket buffer arrives whole")
+    func largeAnswer() async throws {
+        var report = StatsReport.example
+        let endpoint = report.upstreams[0].endpoints[0]
+        report.upstreams[0].endpoints = Array(repeating: endpoint, count: 20_000)
+        let large = report
+        try await withServer(source: .example(stats: { large })) { address in
+            let answer = try await ask(address, "GET /stats")
+            #expect(answer.body.utf8.count > 4 << 20)
+            #expect(answer.isComplete)
+            #expect(answer.body.hasSuffix("}\n"))
+        }
+    }
+
+    @Test("An answer without a known length goes out in chunks as they come")
+    func chunks() async throws {
+        let route = AdminRoute(path: "/events") { _ in
+            HTTPResponse(statusCode: .ok, body: HTTPBodySequence(from: ThreeLines()))
+        }
+        let server = AdminServer(bind: .anyLoopbackPort, token: nil, table: [route], limits: .standard)
+        try await withServer(server) { address in
+            let answer = try await ask(address, "GET /events")
+            #expect(answer.fields["transfer-encoding"] == "chunked")
+            #expect(answer.body == "07\r\nline 1\n\r\n07\r\nline 2\n\r\n07\r\nline 3\n\r\n0\r\n\r\n")
+        }
+    }
+
+    @Test("A route that fails is answered 500 with its reason, and the next request is served")
+    func failure() async throws {
+        struct Oops: Error {}
+        let table = [AdminRoute(path: "/oops") { _ in throw Oops() }]
+        let server = AdminServer(bind: .anyLoopbackPort, token: nil, table: table, limits: .standard)
+        try await withServer(server) { address in
+            let answer = try await ask(address, "GET /oops")
+            #expect(answer.status == 500)
+            #expect(answer.body == "/oops failed: Oops()\n")
+            #expect(try await ask(address, "GET /nowhere").status == 404)
+        }
+    }
+}
+
+private struct ThreeLines: AsyncBufferedSequence, AsyncBufferedIteratorProtocol {
+    var line = 0
+
+    func makeAsyncIterator() -> ThreeLines { self }
+
+    mutating func next() async throws -> UInt8? { nil }
+
+    mutating func nextBuffer(suggested count: Int) async throws -> [UInt8]? {
+        guard line < 3 else { return nil }
+        line += 1
+        return Array("line \(line)\n".utf8)
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+@testable import Admin
+import Stats
+
+@Suite("Reports as JSON")
+struct ReportJSONTests {
+    @Test("A report reads back as it was")
+    func roundTrip() throws {
+        let body = try ReportJSON.encode(StatsReport.example)
+        #expect(try ReportJSON.decode(StatsReport.self, from: Array(body)) == .example)
+    }
+
+    @Test("Equal reports are equal bytes, on one line with its end")
+    func stable() throws {
+        let body = try ReportJSON.encode(StatsReport.example)
+        #expect(try body == ReportJSON.encode(StatsReport.example))
+        #expect(body.count { $0 == 0x0A } == 1)
+        #expect(body.last == 0x0A)
+    }
+
+    @Test("Every object has exactly the fields of the outside surface")
+    func fields() throws {
+        let body = try ReportJSON.encode(StatsReport.example)
+        let stats = try #require(JSONSerialization.jsonObject(with: body) as? [String: Any])
+        #expect(Set(stats.keys) == ["node", "version", "uptime_seconds", "listeners", "upstreams"])
+        let listener = try #require((stats["listeners"] as? [[String: Any]])?.first)
+        #expect(
+            Set(listener.keys) == [
+                "name", "address", "upstream", "state", "connections", "connections_total", "refused_total",
+                "aborted_total",
+                "received_bytes_total", "sent_bytes_total",
+            ])
+        let upstream = try #require((stats["upstreams"] as? [[String: Any]])?.first)
+        #expect(
+            Set(upstream.keys) == [
+                "name", "balance", "load", "retries_total", "connect_seconds", "first_byte_seconds", "lifetime_seconds",
+                "endpoints",
+            ])
+        let times = try #require(upstream["connect_seconds"] as? [String: Any])
+        #expect(Set(times.keys) == ["count", "p50", "p90", "p99", "p999", "max"])
+        let endpoint = try #require((upstream["endpoints"] as? [[String: Any]])?.first)
+        #expect(
+            Set(endpoint.keys) == [
+                "address", "member", "zone", "state", "reason", "weight", "outstanding", "connections",
+                "connections_total",
+                "failures_total", "received_bytes_total", "sent_bytes_total",
+            ])
+    }
+
+    @Test("An endpoint without a member or a zone says null")
+    func nulls() throws {
+        let text = String(decoding: try ReportJSON.encode(StatsReport.example), as: UTF8.self)
+        #expect(text.contains(#""member":null"#))
+        #expect(text.contains(#""zone":null"#))
+        #expect(text.contains(#""address":"unix:/run/a.sock""#))
+    }
+}
