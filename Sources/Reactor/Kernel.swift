@@ -75,6 +75,18 @@ package enum Kernel {
         unsafe Outcome(remora_send(fd, bytes, count, more ? 1 : 0))
     }
 
+    /// As ``receive(_:into:count:)``, for callers that have a buffer at hand; its empty case costs instructions.
+    @inlinable
+    package static func receive(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+        unsafe Outcome(remora_receive(fd, buffer.baseAddress, buffer.count))
+    }
+
+    /// As ``send(_:_:count:more:)``, for callers that have a buffer at hand.
+    @inlinable
+    package static func send(_ fd: Int32, _ bytes: UnsafeRawBufferPointer, more: Bool) -> Outcome {
+        unsafe Outcome(remora_send(fd, bytes.baseAddress, bytes.count, more ? 1 : 0))
+    }
+
     @inlinable
     package static func splice(from: Int32, into: Int32, atMost count: Int, more: Bool) -> Outcome {
         Outcome(remora_splice(from, into, count, more ? 1 : 0))

@@ -1,0 +1,110 @@
+// The control thread: signals, notices, and the stages of a shutdown.
+//
+// Later agents (gossip, health checks, the roster) are driven from here too, by
+// the same poller; so nothing on this thread may block.
+
+import Glibc
+import Logging
+import Proxy
+import Reactor
+import Vocabulary
+
+/// Turns at least once a second, until the process's work is done.
+struct ControlLoop: ~Copyable {
+    /// The longest the loop sleeps, in milliseconds.
+    private static let beat: Int32 = 1000
+
+    private enum Token: UInt64 {
+        case signals, wake
+    }
+
+    private let desk: ControlDesk
+    private let plane: DataPlane
+    private let logger: Logger
+    private let signals: SignalQueue
+    private let poller: Poller
+    private let drainPeriod: Duration
+    private var notices: NoticeLog
+    private var shown = DrainStage.serving
+    /// When connections that are left are aborted; nil while serving.
+    private var drainEnds: Instant?
+
+    init(
+        desk: ControlDesk, plane: DataPlane, signals: consuming SignalQueue, drainPeriod: Duration, logger: Logger
+    ) throws(SystemError) {
+        self.desk = desk
+        self.plane = plane
+        self.logger = logger
+        self.signals = signals
+        self.drainPeriod = drainPeriod
+        notices = NoticeLog(listeners: plane.listeners.map(\.options.name), logger: logger)
+        poller = try Poller(capacity: 8)
+        poller.addLevel(of: self.signals.descriptor, token: Token.signals.rawValue)
+        poller.addLevel(of: desk.wake.descriptor, token: Token.wake.rawValue)
+    }
+
+    /// Runs until a signal has ended the process's work.
+    mutating func run() {
+        signals.unblock()
+        while true {
+            let now = Kernel.now()
+            let stage = plane.drainStage
+            announce(stage, at: now)
+            if stage == .done { break }
+            if let drainEnds, now >= drainEnds {
+                abortTheRest(stage)
+                break
+            }
+            let count = poller.wait(milliseconds: patience(at: now))
+            for index in 0..<count {
+                switch Token(rawValue: poller.event(at: index).token) {
+                case .wake, nil: desk.wake.clear()
+                case .signals:
+                    while let signal = signals.next() {
+                        guard heed(signal) else { return }
+                    }
+                }
+            }
+            notices.write(from: plane, at: Kernel.now())
+        }
+    }
+
+    private func patience(at now: Instant) -> Int32 {
+        guard let drainEnds else { return Self.beat }
+        return Int32(clamping: min(Int64(Self.beat) / 10, (drainEnds - now).wholeNanoseconds / 1_000_000 + 1))
+    }
+
+    /// - Returns: false when everything is to end at once.
+    private mutating func heed(_ signal: Int32) -> Bool {
+        if signal == SIGHUP {
+            logger.warning("SIGHUP: reloading is not available yet; restart to apply a changed config")
+            return true
+        }
+        if drainEnds != nil {
+            logger.warning("a second signal: ending at once; \(plane.connections) connections are aborted")
+            return false
+        }
+        logger.notice("draining for at most \(drainPeriod); another signal ends at once")
+        drainEnds = Kernel.now() + drainPeriod
+        plane.drain()
+        return true
+    }
+
+    private mutating func announce(_ stage: DrainStage, at now: Instant) {
+        desk.show(stage, at: now)
+        guard stage != shown else { return }
+        if case .finishing = shown, case .finishing = stage {
+            // The number falls; each step is on /ready, not in the log.
+        } else if case .finishing(let left) = stage {
+            logger.notice("listeners are closed; \(left) connections are left")
+        } else if stage == .done {
+            logger.notice("drained")
+        }
+        shown = stage
+    }
+
+    private func abortTheRest(_ stage: DrainStage) {
+        guard case .finishing(let left) = stage else { return }
+        logger.warning("the drain period is over: \(left) connections are aborted")
+    }
+}

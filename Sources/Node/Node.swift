@@ -1,0 +1,172 @@
+// One running remora, from a config to an exit code.
+//
+// Order matters. Signals are taken first, so that one which comes early is heeded
+// once there is something to end. Listeners are bound before the admin port answers and both before
+// the ready line, so that "ready" is true when it is read.
+
+import Admin
+package import Config
+import Glibc
+import Logging
+import Proxy
+import Reactor
+import Routing
+import Stats
+import Synchronization
+import Upstreams
+import Vocabulary
+
+/// Exit codes of `run`; the numbers are those of sysexits(3).
+enum RunStatus {
+    static let ok: Int32 = 0
+    static let internalError: Int32 = 70
+    static let cannotCreate: Int32 = 73
+    static let config: Int32 = 78
+}
+
+/// Why a node did not start: a sentence with its remedy, and the exit code.
+struct StartError: Error {
+    var description: String
+    var status: Int32
+}
+
+/// Runs a node until a signal ends it.
+/// - Returns: the process's exit code.
+package func runNode(configuration: Configuration, options: RunOptions) async -> Int32 {
+    do {
+        Kernel.ignoreBrokenPipes()
+        let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
+        let node = try RunningNode(configuration, options)
+        return try await node.run(until: signals)
+    } catch let error as StartError {
+        return fail(error.description, error.status)
+    } catch let error as BindError {
+        return fail("\(error)", RunStatus.cannotCreate)
+    } catch {
+        return fail("\(error)", RunStatus.internalError)
+    }
+}
+
+/// The reason of an early end goes to stderr whatever the log level.
+private func fail(_ line: String, _ status: Int32) -> Int32 {
+    LineLogHandler.toStandardError("remora: error: \(line)\n")
+    return status
+}
+
+/// Everything that one process runs.
+private struct RunningNode {
+    let configuration: Configuration
+    let logger: Logger
+    let plane: DataPlane
+    let desk: ControlDesk
+    let started: Instant
+    let token: String?
+
+    /// Binds every listener; nothing is accepted yet.
+    init(_ configuration: Configuration, _ options: RunOptions) throws {
+        self.configuration = configuration
+        logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: options.logLevel) }
+        token = try Self.readToken(configuration.admin)
+        started = Kernel.now()
+        let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
+        let workers = options.threads ?? min(4, max(1, Kernel.processors))
+        let cells = LoadCells()
+        var registry = EndpointRegistry(cells: cells)
+        let upstreams = try registry.nextSet(for: configuration.upstreams)
+        let desk = try ControlDesk(at: started)
+        self.desk = desk
+        var random = SystemRandomNumberGenerator()
+        let listeners = try Self.bind(configuration.listeners, workers: workers, limits)
+        plane = try DataPlane(
+            listeners: listeners, upstreams: upstreams, cells: cells, workers: workers, limits: limits,
+            seed: random.next(), noticesArrived: { desk.wake.signal() })
+    }
+
+    /// All of them, or none: the files of unix sockets that were made before one failed are removed.
+    private static func bind(
+        _ options: [ListenerOptions], workers: Int, _ limits: ProxyLimits
+    ) throws(BindError) -> [ListenerSockets] {
+        let inherited = InheritedSockets()
+        var bound: [ListenerSockets] = []
+        do throws(BindError) {
+            for listener in options {
+                bound.append(
+                    try ListenerSockets(
+                        listener, workers: workers, inherited: inherited.descriptor(for: listener),
+                        silentPeerTimeout: limits.silentPeerTimeout))
+            }
+        } catch {
+            for listener in bound { listener.close() }
+            throw error
+        }
+        return bound
+    }
+
+    private static func readToken(_ admin: AdminOptions) throws -> String? {
+        guard let file = admin.tokenFile else { return nil }
+        do throws(TokenFile.ReadError) {
+            return try TokenFile.read(file)
+        } catch {
+            throw StartError(description: "admin: \(error)", status: RunStatus.config)
+        }
+    }
+
+    func run(until signals: consuming SignalQueue) async throws -> Int32 {
+        let admin = AdminServer(bind: configuration.admin.bind, token: token, source: source)
+        do {
+            let loop = try ControlLoop(
+                desk: desk, plane: plane, signals: signals, drainPeriod: configuration.shutdown.drain, logger: logger)
+            let adminAddress = try await admin.start()
+            try plane.start()
+            desk.show(.serving, at: Kernel.now())
+            announce(adminAddress)
+            await ControlThread.run(loop)
+        } catch {
+            await end(admin)
+            if let error = error as? AdminStartError {
+                throw StartError(description: "\(error)", status: RunStatus.cannotCreate)
+            }
+            throw error
+        }
+        await end(admin)
+        return RunStatus.ok
+    }
+
+    /// Aborts what is left and gives back every address.
+    private func end(_ admin: AdminServer) async {
+        plane.end()
+        await admin.stop()
+    }
+
+    /// The one line on stdout: scripts wait for it and read the bound addresses from it.
+    private func announce(_ admin: SocketAddress) {
+        let listeners = plane.listeners.map { "\($0.options.name)@\($0.address)" }.joined(separator: ",")
+        let line = "ready listeners=\(listeners) admin=\(admin)\n"
+        _ = unsafe write(STDOUT_FILENO, line, line.utf8.count)
+        logger.notice("\(Version.current) started", metadata: ["node": "\(configuration.node.name)"])
+    }
+
+    private var source: AdminSource {
+        let (desk, plane, node, started) = (desk, plane, configuration.node.name, started)
+        return AdminSource(
+            stats: {
+                let report = plane.report()
+                return StatsReport(
+                    node: node, version: Version.current, uptimeSeconds: (Kernel.now() - started).inSeconds,
+                    listeners: report.listeners, upstreams: report.upstreams)
+            },
+            readiness: { desk.readiness },
+            liveness: { desk.liveness(at: Kernel.now()) })
+    }
+}
+
+extension InheritedSockets {
+    /// Those that this process was started with.
+    init() {
+        let names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]
+        let found = names.compactMap { name in
+            unsafe getenv(name).map { unsafe (name, String(cString: $0)) }
+        }
+        self.init(environment: Dictionary(uniqueKeysWithValues: found), process: getpid())
+    }
+}

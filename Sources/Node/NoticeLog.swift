@@ -1,0 +1,126 @@
+// Workers' notices as log lines, at a bounded rate.
+//
+// A notice becomes text only if it is written: when every endpoint is down, each
+// client that comes is a notice, and the control thread has better things to do
+// than to format lines that nobody will read.
+
+import Logging
+import Proxy
+import Reactor
+import Upstreams
+import Vocabulary
+
+/// Writes what workers had to say.
+struct NoticeLog {
+    private let logger: Logger
+    /// Names, by the number that a notice bears.
+    private let listeners: [String]
+    private var limiter = RateLimiter<Topic>()
+    private var lossLimiter = RateLimiter<Bool>()
+    /// Whether the log's last word on accepting is that it pauses.
+    private var saidPaused = false
+
+    init(listeners: [String], logger: Logger) {
+        self.listeners = listeners
+        self.logger = logger
+    }
+
+    /// Takes the workers' notices and writes those that are due. To be called now and then, notices or not.
+    mutating func write(from plane: DataPlane, at now: Instant) {
+        let set = plane.upstreams
+        let lost = plane.takeNotices { write($0, of: set, at: now) }
+        writeLoss(of: lost, at: now)
+        writeLeftOut(of: set, at: now)
+        if !plane.acceptIsPaused, plane.drainStage == .serving { writeRecovery() }
+    }
+
+    /// One notice, if its like was not written of late.
+    /// - Parameter set: the upstreams that the notice speaks of.
+    mutating func write(_ notice: Notice, of set: UpstreamSet, at now: Instant) {
+        switch notice.kind {
+        case .acceptPaused:
+            // Every worker runs short at the same time and says so; it is one shortage.
+            guard !saidPaused else { return }
+            saidPaused = true
+        case .acceptResumed:
+            // One worker has recovered; what matters is when the last has.
+            return
+        case .connectFailed, .noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted:
+            guard limiter.admits(Topic(notice), at: now) else { return }
+        }
+        let (level, text) = line(about: Topic(notice), of: set)
+        logger.log(level: level, "\(text)")
+    }
+
+    /// How many of each kind were left out, where an interval is over.
+    mutating func writeLeftOut(of set: UpstreamSet, at now: Instant) {
+        for (topic, leftOut) in limiter.due(at: now) {
+            let (level, text) = line(about: topic, of: set)
+            logger.log(level: level, "\(text) (\(leftOut) more times since)")
+        }
+    }
+
+    /// To be called when no worker is short of anything.
+    mutating func writeRecovery() {
+        guard saidPaused else { return }
+        saidPaused = false
+        logger.notice("accepting goes on: no shortage of descriptors or memory for a while")
+    }
+
+    private mutating func writeLoss(of notices: UInt64, at now: Instant) {
+        _ = lossLimiter.due(at: now)
+        guard notices > 0, lossLimiter.admits(true, at: now) else { return }
+        logger.warning("workers had more to say than could be taken: some notices are missing; counters miss nothing")
+    }
+
+    private func line(about topic: Topic, of set: UpstreamSet) -> (level: Logger.Level, text: String) {
+        let listener = listeners[Int(topic.listener)]
+        let upstream = set.upstreams[Int(topic.upstream)]
+        let name = upstream.options.name
+        let error = SystemError(code: topic.detail)
+        switch topic.kind {
+        case .connectFailed:
+            let endpoint = upstream.endpoints.first { $0.cell == topic.cell }
+            let address = endpoint.map { "\($0.identity.address)" } ?? "an endpoint that is gone"
+            return (.warning, "upstream \(name): \(address) did not accept a connection: \(error)")
+        case .noEndpoint:
+            return (
+                .error,
+                "upstream \(name): no endpoint could be given to a client of listener \(listener); it was closed"
+            )
+        case .listenerFull:
+            return (.warning, "listener \(listener): a client was closed: the listener has max_connections already")
+        case .badPreface:
+            let why =
+                topic.detail == 0 ? "it sent no valid PROXY header first" : "its PROXY header did not come in time"
+            return (.warning, "listener \(listener): a client was closed: \(why)")
+        case .heldBytesExhausted:
+            return (
+                .error,
+                "listener \(listener): a connection was aborted: no memory is left to hold bytes for slow readers"
+            )
+        case .acceptPaused, .acceptResumed:
+            return (.error, "accepting pauses: \(error); raise the limit (ulimit -n) or lower max_connections")
+        }
+    }
+}
+
+/// What a notice's line says; two notices with the same topic have the same line.
+private struct Topic: Hashable {
+    var kind: Notice.Kind
+    var listener: UInt32
+    var upstream: UInt32
+    /// Of the endpoint, where one is named.
+    var cell: LoadCells.Index?
+    var detail: Int32
+
+    init(_ notice: Notice) {
+        let namesEndpoint = notice.kind == .connectFailed
+        kind = notice.kind
+        // Which listener's client met a dead endpoint says nothing about the endpoint.
+        listener = namesEndpoint ? 0 : notice.listener
+        upstream = notice.upstream
+        cell = namesEndpoint ? notice.cell : nil
+        detail = notice.detail
+    }
+}

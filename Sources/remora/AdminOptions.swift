@@ -1,0 +1,50 @@
+// How a subcommand finds a running remora, and what is said when it does not.
+
+import Admin
+import ArgumentParser
+import Vocabulary
+
+struct AdminOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Where the remora's admin port is.", valueName: "ADDRESS"),
+        transform: { text in
+            do {
+                return try SocketAddress(parsing: text)
+            } catch let error as SocketAddress.ParseError {
+                throw ValidationError("\"\(text)\" \(error.explanation)")
+            }
+        })
+    var admin: SocketAddress = .ipv4(.loopback, port: 9901)
+
+    @Option(help: ArgumentHelp("The file with the token that its admin.token_file names.", valueName: "FILE"))
+    var tokenFile: String?
+
+    /// The body of `path`; complains and ends with the exit code where there is none.
+    func get(_ path: String) async throws -> [UInt8] {
+        let reply: AdminReply
+        do {
+            reply = try await AdminClient(address: admin, token: token()).get(path)
+        } catch let failure as AdminClient.Failure {
+            throw Self.silent(failure.description)
+        }
+        if let refusal = reply.refusal(from: admin, tokenFile: tokenFile) { throw Self.silent(refusal) }
+        return reply.body
+    }
+
+    private func token() throws -> String? {
+        guard let tokenFile else { return nil }
+        do {
+            return try TokenFile.read(tokenFile)
+        } catch {
+            StandardStreams.complain("error: \(error)")
+            throw ExitStatus.input.code
+        }
+    }
+
+    /// Complains that the admin port does not answer what was asked.
+    /// - Returns: what ends the command.
+    static func silent(_ explanation: String) -> ExitCode {
+        StandardStreams.complain("error: \(explanation)")
+        return ExitStatus.adminSilent.code
+    }
+}

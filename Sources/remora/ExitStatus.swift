@@ -1,0 +1,13 @@
+// What this process's end says to the script that started it; the numbers are those of sysexits(3).
+
+import ArgumentParser
+
+enum ExitStatus: Int32 {
+    /// An input file other than the config.
+    case input = 65
+    /// The admin port did not answer, or not what was asked for.
+    case adminSilent = 69
+    case config = 78
+
+    var code: ExitCode { ExitCode(rawValue) }
+}

@@ -1,0 +1,16 @@
+// The command line: one subcommand a file, each only translates between words and modules.
+
+import ArgumentParser
+import Stats
+
+struct Remora: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remora",
+        abstract: "A proxy beside every service, that knows its fleet.",
+        discussion: """
+            Exit codes: 0; 64 usage; 65 an input file other than the config; 69 the admin port did not answer; \
+            70 internal; 73 cannot bind; 78 config.
+            """,
+        version: Version.current,
+        subcommands: [RunCommand.self, CheckCommand.self, StatsCommand.self, SchemaCommand.self])
+}

@@ -1,0 +1,25 @@
+import Admin
+import ArgumentParser
+import Stats
+
+/// The numbers of a running remora, as tables or as the admin port writes them.
+struct StatsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stats", abstract: "Show a running remora's listeners, upstreams and endpoints.")
+
+    @OptionGroup var admin: AdminOptions
+
+    @Flag(help: "Print what GET /stats answers, as it is.")
+    var json = false
+
+    func run() async throws {
+        let body = try await admin.get("/stats")
+        guard !json else { return StandardStreams.output(body) }
+        guard let report = try? ReportJSON.decode(StatsReport.self, from: body) else {
+            throw AdminOptions.silent(
+                "what \(admin.admin) answers is no report that remora \(Version.current) can read\n"
+                    + "is it a remora of another version? --json shows its answer as it is")
+        }
+        StandardStreams.output(report.text)
+    }
+}
