@@ -67,12 +67,11 @@ struct HeldBytes: ~Copyable {
 
     /// Hands the first block's bytes to `body`; `isLast` says that no block follows.
     /// - Precondition: the chain is not empty.
-    func withFirst<R>(
-        of chain: HeldChain, _ body: (_ start: UnsafeRawPointer, _ count: Int, _ isLast: Bool) -> R
-    ) -> R {
+    func withFirst<R>(of chain: HeldChain, _ body: (_ bytes: UnsafeRawBufferPointer, _ isLast: Bool) -> R) -> R {
         let block = blocks[chain.first]
-        let start = unsafe UnsafeRawPointer(bytes.address(of: chain.first)) + Int(block.start)
-        return unsafe body(start, Int(block.end - block.start), chain.first == chain.last)
+        let memory = unsafe bytes.memory(of: chain.first)
+        return unsafe body(
+            UnsafeRawBufferPointer(rebasing: memory[Int(block.start)..<Int(block.end)]), chain.first == chain.last)
     }
 
     /// Drops the first `count` bytes, at most what ``withFirst(of:_:)`` showed.

@@ -41,7 +41,7 @@ struct Reservation<Element>: ~Copyable {
     }
 
     @inline(__always)
-    func address(of index: UInt32) -> UnsafeMutablePointer<Element> {
+    private func address(of index: UInt32) -> UnsafeMutablePointer<Element> {
         assert(index < capacity)
         return unsafe base + Int(index)
     }

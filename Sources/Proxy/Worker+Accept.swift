@@ -99,10 +99,11 @@ extension Worker {
         connections[index].upstream = listener.upstream
         connections[index].began = now
         connections[index].lastActive = now
-        halves[.client(index)] = Half(
-            descriptor: descriptor, epoch: newEpoch(), isTCP: listener.isTCP)
-        lanes[.client(index)].flow = Flow(
-            shortReadMeansEmpty: listener.isTCP, canSplice: true)
+        // A slot's memory is zeroes at first, or what the connection before left there.
+        halves[.client(index)] = Half(descriptor: descriptor, epoch: newEpoch(), isTCP: listener.isTCP)
+        halves[.server(index)] = Half()
+        lanes[.client(index)] = Lane(flow: Flow(shortReadMeansEmpty: listener.isTCP, canSplice: true))
+        lanes[.server(index)] = Lane()
         if listener.preface == .none {
             beginForwarding(index)
         } else {

@@ -201,9 +201,9 @@ extension Worker {
         let sink = halves[slot.other].descriptor
         let endFollows = lanes[slot].flow.hasEnded
         var offered = 0
-        let write = unsafe held.withFirst(of: lanes[slot].held) { start, count, isLast in
-            offered = count
-            return unsafe Kernel.send(sink, start, count: count, more: !isLast || endFollows)
+        let write = unsafe held.withFirst(of: lanes[slot].held) { bytes, isLast in
+            offered = bytes.count
+            return unsafe Kernel.send(sink, bytes, more: !isLast || endFollows)
         }
         let isConnecting = connections[slot.index].stage == .connecting
         guard write.count > 0 else {

@@ -22,7 +22,7 @@ extension Worker {
         let preface = listeners[Int(connections[index].listener)].preface
         while true {
             let chain = lanes[.client(index)].held
-            let begun = chain.isEmpty ? 0 : unsafe held.withFirst(of: chain) { _, count, _ in count }
+            let begun = chain.isEmpty ? 0 : unsafe held.withFirst(of: chain) { bytes, _ in bytes.count }
             let room = Preface.bound.bytes - begun
             let read = unsafe Kernel.receive(halves[.client(index)].descriptor, into: buffer, count: room)
             if read.wouldBlock { return }
@@ -34,9 +34,8 @@ extension Worker {
             }
             connections[index].lastActive = now
             count(.receivedBytesTotal, read.count, listener: connections[index].listener)
-            let verdict = unsafe held.withFirst(of: lanes[.client(index)].held) { start, count, _ in
-                let bytes = unsafe Span<UInt8>(_unsafeStart: start.assumingMemoryBound(to: UInt8.self), count: count)
-                return preface.examine(bytes, of: socketFacts(index))
+            let verdict = unsafe held.withFirst(of: lanes[.client(index)].held) { bytes, _ in
+                unsafe preface.examine(bytes.assumingMemoryBound(to: UInt8.self).span, of: socketFacts(index))
             }
             switch verdict {
             case .needMore: continue

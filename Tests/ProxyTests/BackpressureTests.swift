@@ -13,7 +13,7 @@ extension DataPlaneBehaviour {
             "What a slow reader leaves stops the sender, is held within a bound, and arrives when it reads on",
             arguments: [Route.all[0], Route.all[1], Route.all[2]], [true, false])
         func slowReader(route: Route, towardsClient: Bool) throws {
-            try stall(route, towardsClient: towardsClient, atMost: Int(PipePool.wantedCapacity))
+            try stall(route, towardsClient: towardsClient, atMost: Int(ProxyLimits(descriptors: 0).pipeCapacity))
         }
 
         @Test("Without pipes, no more than one read is held", arguments: Route.all, [true, false])

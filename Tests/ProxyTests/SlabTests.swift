@@ -66,19 +66,25 @@ struct SlabTests {
     @Test("An element is fresh zeroes, keeps what is written, and reads as zeroes again once discarded")
     func reservation() {
         let pages = Reservation<InlineArray<4096, UInt8>>(capacity: 64)
-        let elements = pages.elements
-        for index in UInt32(0)..<64 { #expect(elements[index][17] == 0) }
-        for index in UInt32(0)..<64 { elements[index][17] = UInt8(index + 1) }
+        for index in UInt32(0)..<64 {
+            let byte = pages[index][17]
+            #expect(byte == 0)
+        }
+        for index in UInt32(0)..<64 { pages[index][17] = UInt8(index + 1) }
         pages.discard(5)
-        for index in UInt32(0)..<64 { #expect(elements[index][17] == (index == 5 ? 0 : UInt8(index + 1))) }
+        for index in UInt32(0)..<64 {
+            let byte = pages[index][17]
+            #expect(byte == (index == 5 ? 0 : UInt8(index + 1)))
+        }
     }
 
     @Test("A reservation of nothing has room for one element")
     func emptyReservation() {
         let none = Reservation<UInt64>(capacity: 0)
         #expect(none.capacity == 1)
-        none.elements[0] = 7
-        #expect(none.elements[0] == 7)
+        none[0] = 7
+        let stored = none[0]
+        #expect(stored == 7)
     }
 
     @Test("A pool of nothing gives nothing")
