@@ -5,7 +5,7 @@
 //
 // The last descriptors of the process are not for its clients. A process that uses
 // libdispatch must keep some free: once a second, when work is queued, libdispatch
-// opens /proc/self/task/TID/stat of its threads, and ends the process if it cannot
+// opens /proc/TID/stat of its threads, and ends the process if it cannot
 // (_dispatch_workq_monitor_pools). Holding one descriptor back to accept with was
 // tried first, and found exactly that.
 

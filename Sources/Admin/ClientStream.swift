@@ -70,7 +70,7 @@ struct ClientStream: ~Copyable {
             let left = ContinuousClock.now.duration(to: deadline)
             // Rounded up, so that the last millisecond is waited for and not spun through.
             let milliseconds = left.wholeNanoseconds / 1_000_000 + 1
-            guard left > .seconds(-9) else { throw .tooSlow(address, limit: timeout) }
+            guard left > .zero else { throw .tooSlow(address, limit: timeout) }
             if unsafe poll(&watched, 1, Int32(clamping: milliseconds)) > 0 { return }
         }
     }

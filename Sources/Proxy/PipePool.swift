@@ -20,12 +20,15 @@ struct PipePool: ~Copyable {
     private let pipes: Reservation<Pipe>
     private var indices: IndexPool
     private let capacity: Int32
+    private let descriptorCeiling: Int32
 
     /// - Parameters:
     ///   - limit: the most pipes there will be; ``take()`` answers nil beyond.
     ///   - capacity: bytes each has room for; no smaller pipe is used in its stead.
-    init(limit: Int, capacity: Int32) {
+    ///   - descriptorCeiling: numbers from here on are left to others.
+    init(limit: Int, capacity: Int32, descriptorCeiling: Int32 = .max) {
         self.capacity = capacity
+        self.descriptorCeiling = descriptorCeiling
         pipes = Reservation(capacity: limit)
         indices = IndexPool(capacity: limit)
     }
@@ -36,13 +39,21 @@ struct PipePool: ~Copyable {
     mutating func take() -> UInt32? {
         guard let index = indices.take() else { return nil }
         if pipes[index].capacity == 0 {
-            guard let made = Kernel.pipe(capacity: capacity) else {
+            guard let made = makePipe() else {
                 indices.giveBack(index)
                 return nil
             }
             pipes[index] = Pipe(readEnd: made.readEnd, writeEnd: made.writeEnd, capacity: made.capacity)
         }
         return index
+    }
+
+    private func makePipe() -> (readEnd: Int32, writeEnd: Int32, capacity: Int32)? {
+        guard let made = Kernel.pipe(capacity: capacity) else { return nil }
+        if max(made.readEnd, made.writeEnd) < descriptorCeiling { return made }
+        Kernel.close(made.readEnd)
+        Kernel.close(made.writeEnd)
+        return nil
     }
 
     subscript(index: UInt32) -> Pipe { pipes[index] }

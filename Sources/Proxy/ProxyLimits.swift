@@ -9,6 +9,10 @@ package struct ProxyLimits: Sendable {
 
     package init(descriptors: Int) { self.descriptors = descriptors }
 
+    /// Accepting pauses, and no pipe is made, where the lowest free descriptor is not below this: what other parts of
+    /// the process open has to succeed, or libdispatch, for one, ends it.
+    var descriptorCeiling: Int32 { Int32(clamping: descriptors - min(64, descriptors / 8)) }
+
     /// Connections a worker can have: two descriptors each.
     var connectionsPerWorker: Int { max(16, min(1 << 20, descriptors / 2)) }
     /// Pipes of one worker, two descriptors each: by default an eighth of the descriptors for all workers together.

@@ -51,7 +51,7 @@ extension Worker {
 
     /// Accepts what a turn allows; the poller reports again if more wait.
     mutating func accept(from number: Int) {
-        guard listeners[number].isOpen else { return }
+        guard listeners[number].isOpen, acceptResumes == nil else { return }
         if listeners[number].lastFullTurn == turn - 1, turn > 1 {
             listeners[number].burst = min(listeners[number].burst * 2, WorkerListener.largestBurst)
         }
@@ -70,7 +70,9 @@ extension Worker {
         let outcome = Kernel.accept(listeners[number].descriptor)
         if outcome.succeeded {
             takeIn(outcome.value, listener: number)
-            return true
+            guard outcome.value >= limits.descriptorCeiling else { return true }
+            pauseAccepting(because: .tooManyOpenFiles, listener: number)
+            return false
         }
         guard !outcome.wouldBlock, let error = outcome.error else { return false }
         if error.isExhaustion {
@@ -142,6 +144,11 @@ extension Worker {
     /// Listens again when the pause is over, and says so once the shortage has not come back for a while.
     mutating func endPauses() {
         if let resumes = acceptResumes, now >= resumes {
+            guard Kernel.lowestFreeDescriptor() < limits.descriptorCeiling else {
+                lastShortage = now
+                acceptResumes = now + Self.acceptPause
+                return
+            }
             acceptResumes = nil
             for number in listeners.indices { addToPoller(listener: number) }
         }

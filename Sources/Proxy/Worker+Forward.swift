@@ -24,6 +24,12 @@ extension Worker {
     mutating func handle(_ slot: Slot, _ readiness: Readiness) {
         let index = slot.index
         let stage = connections[index].stage
+        if stage == .established, readiness == .readable {
+            // Nearly every event is this one.
+            lanes[slot].flow.sourceIsReadable()
+            _ = advance(slot)
+            return
+        }
         if stage == .connecting, slot.isServer {
             finishConnect(index, readiness)
             return
@@ -158,36 +164,46 @@ extension Worker {
     private mutating func receive(_ slot: Slot) -> Stop {
         let asked = lanes[slot].flow.isBulky ? Self.bufferSize : Self.usualRead
         let read = unsafe Kernel.receive(halves[slot].descriptor, into: buffer, count: asked)
-        guard read.count > 0 else {
-            if read.count == 0 {
-                lanes[slot].flow.sourceEnded()
-            } else if read.wouldBlock {
-                lanes[slot].flow.sourceIsEmpty()
-            } else {
-                return .failed
-            }
-            return .none
-        }
-        let count = read.count
-        moved.received &+= count
-        lanes[slot].flow.received(count, of: asked)
+        guard read.count > 0 else { return receivedNothing(slot, read) }
+        moved.received &+= read.count
+        lanes[slot].flow.received(read.count, of: asked)
         expedite(slot)
         let write = unsafe Kernel.send(
-            halves[slot.other].descriptor, buffer, count: count, more: lanes[slot].flow.hasEnded)
-        let isConnecting = connections[slot.index].stage == .connecting
-        if write.count == count {
-            lanes[slot].flow.sent(count)
-            moved.sent &+= count
-            if isConnecting { didConnect(slot.index) }
-            return .none
+            halves[slot.other].descriptor, buffer, count: read.count, more: lanes[slot].flow.hasEnded)
+        guard write.count == read.count, connections[slot.index].stage == .established else {
+            return sentSome(slot, write, of: read.count)
         }
+        lanes[slot].flow.sent(read.count)
+        moved.sent &+= read.count
+        return .none
+    }
+
+    @inline(never)
+    private mutating func receivedNothing(_ slot: Slot, _ read: Outcome) -> Stop {
+        if read.count == 0 {
+            lanes[slot].flow.sourceEnded()
+        } else if read.wouldBlock {
+            lanes[slot].flow.sourceIsEmpty()
+        } else {
+            return .failed
+        }
+        return .none
+    }
+
+    /// The sink has not taken all, or this was the write that tells whether the endpoint has accepted.
+    @inline(never)
+    private mutating func sentSome(_ slot: Slot, _ write: Outcome, of count: Int) -> Stop {
+        let isConnecting = connections[slot.index].stage == .connecting
         if !write.succeeded, !write.wouldBlock, !isConnecting { return .failed }
         let taken = max(0, write.count)
         lanes[slot].flow.sent(taken)
         moved.sent += taken
-        guard unsafe hold(UnsafeRawBufferPointer(start: buffer + taken, count: count - taken), in: slot) else {
-            tell(.heldBytesExhausted, about: slot.index)
-            return .failed
+        if taken < count {
+            let rest = unsafe UnsafeRawBufferPointer(start: buffer + taken, count: count - taken)
+            guard unsafe hold(rest, in: slot) else {
+                tell(.heldBytesExhausted, about: slot.index)
+                return .failed
+            }
         }
         if isConnecting {
             if let error = write.error, !write.wouldBlock { return refused(error) }

@@ -91,7 +91,9 @@ struct Worker: ~Copyable {
         indices = IndexPool(capacity: limits.connectionsPerWorker)
         timers = TimerWheel(capacity: 256)
         held = HeldBytes(capacity: limits.heldBlocksPerWorker)
-        pipes = PipePool(limit: limits.pipesPerWorker(workers: workers), capacity: limits.pipeCapacity)
+        pipes = PipePool(
+            limit: limits.pipesPerWorker(workers: workers), capacity: limits.pipeCapacity,
+            descriptorCeiling: limits.descriptorCeiling)
         unsafe buffer = .allocate(byteCount: Self.bufferSize, alignment: 4096)
         random = SeededRandom(seed: seed)
         now = Kernel.now()

@@ -40,6 +40,7 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
     @inlinable package init(code: Int32) { self.code = code }
 
     package static let addressInUse = SystemError(code: EADDRINUSE)
+    package static let tooManyOpenFiles = SystemError(code: EMFILE)
     package static let connectionRefused = SystemError(code: ECONNREFUSED)
     package static let timedOut = SystemError(code: ETIMEDOUT)
     package static let wouldBlock = SystemError(code: EAGAIN)
@@ -250,6 +251,14 @@ package enum Kernel {
 
     /// Names the calling thread for ps(1) and debuggers; what is beyond 15 bytes is cut off.
     package static func nameThread(_ name: String) { unsafe remora_name_thread(String(name.prefix(15))) }
+
+    /// The number that the next descriptor would get; `Int32.max` where there is none left.
+    package static func lowestFreeDescriptor() -> Int32 {
+        let probe = Outcome(remora_eventfd())
+        guard probe.succeeded else { return .max }
+        close(probe.value)
+        return probe.value
+    }
 
     /// Raises the soft limit of open descriptors to the hard one; answers what it is now.
     package static func raiseDescriptorLimit() -> Int { Outcome(remora_raise_descriptor_limit()).count }

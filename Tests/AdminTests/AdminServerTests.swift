@@ -146,9 +146,9 @@ struct AdminServerTests {
                     }
                 }
             }
-            // A delayed acknowledgement is 40 ms, each time. Half of them taking less than 20 ms is a second for all,
-            // and says so on a busy machine too.
-            #expect(durations.sorted()[25] < .milliseconds(20))
+            // An acknowledgement is delayed by 40 ms, each time once the kernel has found that the connection is a
+            // dialogue. So several of the later ones below 20 ms tell that none is waited for, on a busy machine too.
+            #expect(durations.suffix(30).sorted()[5] < .milliseconds(20))
         }
     }
 
