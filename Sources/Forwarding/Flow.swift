@@ -204,6 +204,10 @@ package struct Flow: Sendable {
         return flags.contains(.bulky) ? .fillPipe : .receive
     }
 
+    /// Nothing is held, nothing is to be read and the end is not known: it rests until an edge of its source.
+    @inlinable package var awaitsSource: Bool {
+        heldBytes == 0 && flags.rawValue & (Flags.readable.rawValue | Flags.ended.rawValue) == 0
+    }
     /// Bytes are held that the sink has no room for.
     @inlinable package var isBlocked: Bool { heldBytes > 0 && !flags.contains(.writable) }
     /// The sink may take nothing until its next edge.

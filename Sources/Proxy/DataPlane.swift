@@ -32,8 +32,15 @@ package final class DataPlane: Sendable {
     private let publication: UpstreamPublication
     private let latest: Mutex<UpstreamSet>
     private let desks: [WorkerDesk]
-    private let threads: Mutex<[KernelThread]>
+    private let workers: Mutex<Workers>
     private let seed: UInt64
+
+    private enum Workers {
+        /// The listeners' sockets are still this object's own.
+        case notStarted
+        case running([KernelThread])
+        case ended
+    }
 
     /// - Parameters:
     ///   - upstreams: the first set; every listener's upstream is in it.
@@ -57,7 +64,7 @@ package final class DataPlane: Sendable {
             desks.append(try WorkerDesk(limits: limits, cells: cells, noticesArrived: noticesArrived))
         }
         self.desks = desks
-        threads = Mutex([])
+        self.workers = Mutex(.notStarted)
     }
 
     /// Starts the workers; connections that wait in the listeners' queues are taken at once.
@@ -74,7 +81,7 @@ package final class DataPlane: Sendable {
                 upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()), seed: seed &+ UInt64(number))
             started.append(Worker.start(worker, name: "worker \(number)"))
         }
-        threads.withLock { $0 = started }
+        workers.withLock { $0 = .running(started) }
     }
 
     private func place(of name: String, in set: UpstreamSet) -> UInt32 {
@@ -99,11 +106,15 @@ package final class DataPlane: Sendable {
     /// Aborts what is left, and returns when no worker runs any more.
     package func end() {
         for desk in desks { desk.want(.ending) }
-        let running = threads.withLock { threads in
-            defer { threads = [] }
-            return threads
+        let before = workers.withLock { workers in
+            defer { workers = .ended }
+            return workers
         }
-        for thread in running { thread.join() }
+        switch before {
+        case .notStarted: for listener in listeners { listener.close() }
+        case .running(let threads): for thread in threads { thread.join() }
+        case .ended: break
+        }
     }
 
     package var drainStage: DrainStage {

@@ -73,6 +73,7 @@ extension Worker {
 
     /// Pumps, and looks for another endpoint where this one turns out not to have accepted.
     /// - Returns: whether the connection is as it was, so that the caller may go on with it.
+    @inline(__always)
     mutating func advance(_ slot: Slot) -> Bool {
         switch pump(slot) {
         case .open: return true
@@ -100,8 +101,9 @@ extension Worker {
             }
         }
         if moved.received | moved.sent != 0 { account(slot) }
+        if stop == .done { return .open }
         switch stop {
-        case .none, .rest:
+        case .none, .done, .rest:
             if lanes[slot].flow.isBlocked { noteBlocked(slot) }
             return .open
         case .pause:
@@ -129,6 +131,8 @@ extension Worker {
     /// Why a pump goes no further.
     private enum Stop {
         case none
+        /// All that the source had is with the sink.
+        case done
         case rest
         /// The direction has used up its share of this turn.
         case pause
@@ -175,7 +179,7 @@ extension Worker {
         }
         lanes[slot].flow.sent(read.count)
         moved.sent &+= read.count
-        return .none
+        return lanes[slot].flow.awaitsSource ? .done : .none
     }
 
     @inline(never)

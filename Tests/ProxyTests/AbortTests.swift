@@ -177,6 +177,35 @@ extension DataPlaneBehaviour {
             #expect(remora.endpoints[0].failuresTotal == 0)
         }
 
+        @Test("A connection that takes the place of an aborted one hears nothing of its end")
+        func placeTakenAtOnce() throws {
+            // Given a worker that is kept busy, so that what happens meanwhile is reported to it at once
+            let (bulk, isOver) = (try Path(), Flag())
+            let (source, sink) = (bulk.server, bulk.client)
+            let writer = Background {
+                var stream = SeededStream(seed: 18)
+                while !isOver.isSet { try source.send(1 << 20, of: &stream) }
+                source.close()
+            }
+            let reader = Background { sink.awaitEnd() }
+            for _ in 0..<300 {
+                let aborted = (client: try bulk.remora.connect(), server: try bulk.endpoint.accept())
+                // When one side aborts, a client comes, and then the other side aborts too
+                aborted.client.abort()
+                let client = try bulk.remora.connect()
+                aborted.server.abort()
+                // Then that client is served
+                let server = try bulk.endpoint.accept()
+                try client.send("ping")
+                #expect(try server.receiveText(exactly: 4) == "ping")
+                try server.send("pong")
+                #expect(try client.receiveText(exactly: 4) == "pong")
+            }
+            isOver.set()
+            try writer.value()
+            #expect(try reader.value() == nil)
+        }
+
         @Test("An endpoint that accepts and resets at once resets the client")
         func resetOnAccept() throws {
             let service = try Service { $0.abort() }

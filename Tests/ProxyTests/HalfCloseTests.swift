@@ -105,5 +105,34 @@ extension DataPlaneBehaviour {
             #expect(path.remora.settles())
             #expect(path.remora.listener.abortedTotal == 0)
         }
+
+        @Test("An end that is read together with bytes which the sink does not take yet comes after them")
+        func endReadWithHeldBytes() throws {
+            let endpoint = try ManualEndpoint()
+            let remora = try Sidecar(to: [endpoint.address]) { $0.limits.mostPipes = 0 }
+            // Whatever the kernel takes for the sink, some of these streams end just beyond it
+            for size in stride(from: 32 << 10, through: 4 << 20, by: 32 << 10) {
+                let client = try remora.connect(receiveBuffer: 4096)
+                let server = try endpoint.accept()
+                let before = remora.listener
+                var stream = SeededStream(seed: 19)
+                try server.send(size, of: &stream)
+                try server.endStream()
+                // Given a client that reads nothing before remora has all, or holds a part
+                #expect(
+                    eventually {
+                        let sent = remora.listener.sentBytesTotal - before.sentBytesTotal
+                        let received = remora.endpoints[0].receivedBytesTotal - before.sentBytesTotal
+                        return received == UInt64(size) || received > sent
+                    })
+                // Then it still gets all of it, and a clean end
+                var expected = SeededStream(seed: 19)
+                #expect(try client.verify(&expected) == .intact(bytes: size))
+                client.close()
+                #expect(try server.receiveToEnd() == [])
+            }
+            #expect(remora.settles())
+            #expect(remora.listener.abortedTotal == 0)
+        }
     }
 }

@@ -48,7 +48,10 @@ extension DataPlaneBehaviour {
         @Test("A header may come byte by byte, and its payload too", arguments: [text, binaryHeader])
         func headerInPieces(header: [UInt8]) throws {
             let endpoint = try ManualEndpoint()
-            let remora = try Sidecar(to: [endpoint.address]) { $0.listener.acceptProxyProtocol = true }
+            let remora = try Sidecar(to: [endpoint.address]) {
+                $0.listener.acceptProxyProtocol = true
+                $0.limits.prefaceTimeout = .seconds(60)
+            }
             let client = try remora.connect()
             client.sendAtOnce()
             for (count, byte) in header.enumerated() {

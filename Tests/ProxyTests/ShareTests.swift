@@ -3,7 +3,6 @@
 // Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001): the
 // less loaded of two draws. What a slow endpoint has outstanding keeps others away.
 
-import Glibc
 import Testing
 import Upstreams
 import Vocabulary
@@ -13,49 +12,67 @@ import Vocabulary
 extension DataPlaneBehaviour {
     @Suite("Shares")
     struct ShareTests {
-        /// Serves requests of 8 bytes, each in about `time`.
-        private static func server(taking time: Duration) throws -> Service {
-            let microseconds = UInt32(time.wholeNanoseconds / 1000)
-            return try Service { wire in
-                while try wire.receive(exactly: 8).count == 8 {
-                    // The work that makes an endpoint fast or slow
-                    usleep(microseconds)
-                    try wire.send("answered")
-                }
-            }
+        /// A connection through remora that has requests left to make.
+        private struct Visit {
+            let client: Wire
+            let server: Wire
+            let endpoint: Int
+            var requests: UInt32
+            /// The turn at which its request was made.
+            var asked: Int
         }
 
-        /// Connections that the slow one of five endpoints gets, of 500.
+        /// The share of 500 connections that the first of five endpoints gets, which takes ten turns for an answer
+        /// where the others take one.
+        ///
+        /// Time is counted in turns, in each of which a connection of 1 to 20 requests is opened and every answer
+        /// that is due is given: how fast this machine is at the moment changes nothing.
         private func slowShare(_ policy: BalancePolicy, seed: UInt64) throws -> Double {
-            let slow = try Self.server(taking: .milliseconds(20))
-            let fast = try (0..<4).map { _ in try Self.server(taking: .milliseconds(2)) }
-            let services = [slow] + fast
-            let remora = try Sidecar(to: services.map(\.address)) {
+            let endpoints = try (0..<5).map { _ in try ManualEndpoint() }
+            let remora = try Sidecar(to: endpoints.map(\.address)) {
                 $0.upstream.balance = policy
                 $0.seed = seed
             }
-            // Connections of 1 to 20 requests, opened one every 4 ms, whatever has become of those before
             var random = SeededRandom(seed: seed)
-            let (began, address) = (ContinuousClock.now, remora.address)
-            let clients = (0..<500).map { number in
-                let requests = 1 + random.below(20)
-                while ContinuousClock.now < began + .milliseconds(4 * number) { usleep(100) }
-                return Background {
-                    let wire = try Wire.connect(to: address)
-                    for _ in 0..<requests {
-                        try wire.send("question")
-                        guard try wire.receive(exactly: 8).count == 8 else { throw WireError.reset }
-                    }
+            var visits: [Visit] = []
+            for turn in 0..<500 {
+                for index in visits.indices where turn - visits[index].asked >= (visits[index].endpoint == 0 ? 10 : 1) {
+                    try serve(&visits[index], turn)
                 }
+                visits.removeAll { $0.requests == 0 }
+                let client = try remora.connect()
+                try client.send("question")
+                #expect(eventually { endpoints.contains { $0.hasCaller } })
+                guard let called = endpoints.firstIndex(where: \.hasCaller) else { break }
+                let server = try endpoints[called].accept()
+                visits.append(
+                    Visit(
+                        client: client, server: server, endpoint: called, requests: 1 + random.below(20), asked: turn))
             }
-            for client in clients { try client.value() }
-            #expect(remora.settles())
-            #expect(services.map(\.connections).reduce(0, +) == 500)
-            return Double(slow.connections) / 500
+            let slow = remora.endpoints[0].connectionsTotal
+            #expect(remora.listener.connectionsTotal == 500)
+            return Double(slow) / 500
+        }
+
+        private func serve(_ visit: inout Visit, _ turn: Int) throws {
+            #expect(try visit.server.receiveText(exactly: 8) == "question")
+            try visit.server.send("answered")
+            #expect(try visit.client.receiveText(exactly: 8) == "answered")
+            visit.requests -= 1
+            visit.asked = turn
+            if visit.requests > 0 {
+                try visit.client.send("question")
+            } else {
+                try visit.client.endStream()
+                #expect(try visit.server.receiveToEnd() == [])
+                visit.server.close()
+                #expect(try visit.client.receiveToEnd() == [])
+            }
         }
 
         @Test(
-            "With p2c, an endpoint that is ten times slower gets at most a tenth of the connections", arguments: [1, 2])
+            "With p2c, an endpoint that is ten times slower gets at most a tenth of the connections",
+            arguments: [1, 2, 3])
         func slowEndpoint(seed: UInt64) throws {
             #expect(try slowShare(.p2c, seed: seed) <= 0.10)
         }

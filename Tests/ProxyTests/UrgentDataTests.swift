@@ -39,20 +39,25 @@ extension DataPlaneBehaviour {
         func amidBulk(route: Route, fromClient: Bool) throws {
             let path = try Path(route)
             let (source, sink) = fromClient ? (path.client, path.server) : (path.server, path.client)
-            let sender = Background { () -> Int in
+            let sender = Background { () -> SeededStream in
                 var stream = SeededStream(seed: 12)
                 for _ in 0..<16 {
                     try source.send(1 << 20, of: &stream)
                     // The urgent byte is the stream's own next one
                     try source.sendUrgent(of: &stream)
                 }
-                // The last mark stands right before the end
-                try source.endStream()
-                return stream.offset
+                try source.send(1 << 20, of: &stream)
+                return stream
             }
+            // No mark keeps what is behind it from arriving, with the stream still open
             var expected = SeededStream(seed: 12)
-            let verdict = try sink.verify(&expected)
-            #expect(try verdict == .intact(bytes: sender.value()))
+            let length = (17 << 20) + 16
+            #expect(try sink.verify(&expected, limit: length) == .intact(bytes: length))
+            // And the last one, right before the end, does not stand for it
+            var stream = try sender.value()
+            try source.sendUrgent(of: &stream)
+            try source.endStream()
+            #expect(try sink.verify(&expected) == .intact(bytes: length + 1))
         }
 
         @Test("Marks close behind each other lose no byte", arguments: [true, false])
