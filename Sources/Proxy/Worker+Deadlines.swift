@@ -11,7 +11,7 @@ import Vocabulary
 
 extension Worker {
     /// ``AnswerWait/silenceLimit``, as a constant the compiler can see, and a tick more as the present is rounded down.
-    private static var silenceTicks: UInt64 { 1001 }
+    static var silenceTicks: UInt64 { 1001 }
 
     @inline(__always)
     mutating func fireTimers() {

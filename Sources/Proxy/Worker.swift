@@ -99,6 +99,7 @@ struct Worker: ~Copyable {
         now = Kernel.now()
         present = Tick(containing: now)
         timers.advance(to: present)
+        assert(Self.silenceTicks == UInt64(AnswerWait.silenceLimit.wholeNanoseconds / 1_000_000) + 1)
     }
 
     deinit { unsafe buffer.deallocate() }

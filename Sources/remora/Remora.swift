@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Stats
+import TLS
 
 struct Remora: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,6 +12,6 @@ struct Remora: AsyncParsableCommand {
             Exit codes: 0; 64 usage; 65 an input file other than the config; 69 the admin port did not answer; \
             70 internal; 73 cannot bind; 78 config.
             """,
-        version: Version.current,
+        version: "\(Version.current) (\(OpenSSL.version))",
         subcommands: [RunCommand.self, CheckCommand.self, StatsCommand.self, SchemaCommand.self])
 }
