@@ -7,8 +7,10 @@ import Glibc
 /// Address space for a fixed number of elements; pages become resident when first touched.
 @safe
 struct Reservation<Element>: ~Copyable {
-    let capacity: Int
+    /// First of all: under ThreadSanitizer the compiler (6.3.1) takes the first word of what an addressor belongs to
+    /// for an address, and dies where it is none.
     private let base: UnsafeMutablePointer<Element>
+    let capacity: Int
 
     /// - Parameter capacity: elements; there is room for one at least.
     /// - Precondition: `Element` is plain memory, and all zeroes is one of its values.
