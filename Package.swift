@@ -34,6 +34,8 @@ let package = Package(
         // In the order data flows; imports go one way.
         core("Vocabulary"),
         core("Stats", ["Vocabulary"]),
+        core("Gossip", ["Vocabulary"]),
+        core("GossipWire", ["Vocabulary", "Gossip"]),
         core("Upstreams", ["Vocabulary", "Stats"]),
         core("Routing", ["Vocabulary"]),
         core("Balancing", ["Vocabulary", "Upstreams"]),
@@ -55,10 +57,11 @@ let package = Package(
                 "Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire"]),
         .executableTarget(
             name: "remora",
             dependencies: [
-                "Node", "Config", "Admin", "Stats", "TLS", "Vocabulary",
+                "Node", "Simulation", "Config", "Admin", "Stats", "TLS", "Vocabulary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -68,8 +71,12 @@ let package = Package(
 
         tests("VocabularyTests", ["Vocabulary"]),
         tests("StatsTests", ["Stats"]),
+        tests("GossipTests", ["Vocabulary", "Gossip"]),
+        tests("GossipWireTests", ["Vocabulary", "Gossip", "GossipWire", "TLS"]),
+        tests("SimulationTests", ["Vocabulary", "Gossip", "GossipWire", "Simulation"]),
         tests("UpstreamsTests", ["Upstreams"]),
         tests("RoutingTests", ["Routing"]),
+        tests("TLSTests", ["TLS"]),
         tests("BalancingTests", ["Balancing"]),
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),
