@@ -1,0 +1,322 @@
+import Testing
+import Vocabulary
+
+@testable import Gossip
+
+@Suite struct AntiEntropyTests {
+    // MARK: Merging
+
+    @Test("Two views of a third member meet in the higher incarnation after one exchange")
+    func divergentViews() throws {
+        for (ours, theirs) in [(3, 7), (7, 3)] as [(UInt32, UInt32)] {
+            var lab = Lab(others: ["a", "c"])
+            lab.hear(alive: "c", ours)
+            let answer = try lab.exchange([lab.claim("a", .alive, 1), lab.claim("c", .alive, theirs)], from: "a")
+            #expect(lab.incarnation("c") == 7)
+            #expect(answer.members.first { $0.node == lab.id("c") }?.incarnation == 7)
+        }
+    }
+
+    @Test("A death in somebody's view is a suspicion of ours, and nobody's confirmation")
+    func deathByView() throws {
+        var lab = Lab(others: (0..<10).map { "o\($0)" })
+        _ = try lab.exchange([lab.claim("o1", .dead, 1), lab.claim("o2", .suspect, 1)], from: "o0")
+        _ = try lab.exchange([lab.claim("o1", .dead, 1), lab.claim("o2", .suspect, 1)], from: "o5")
+        for name in ["o1", "o2"] {
+            #expect(lab.state(name) == .suspect)
+            let why = try #require(lab.member.provenance(of: lab.id(name)))
+            #expect(why.accusations.map(\.name) == ["self"])
+            #expect(why.accusations.map(\.evidence) == [.pushPull(via: lab.address(of: "o0"))])
+        }
+    }
+
+    @Test("A leave in somebody's view is a leave, and a death of somebody unknown is nothing")
+    func leaveByView() throws {
+        var lab = Lab(others: ["a", "b"])
+        _ = try lab.exchange([lab.claim("b", .left, 1), lab.claim("x", .dead, 4), lab.claim("y", .left, 4)], from: "a")
+        #expect(lab.state("b") == .left)
+        #expect(lab.state("x") == nil && lab.state("y") == nil)
+    }
+
+    @Test("The answer already refutes what the request believed of us: a split heals in one exchange")
+    func answerAfterMerge() throws {
+        var lab = Lab(others: ["a"])
+        lab.hear(dead: "a", 1, from: "b")
+        let answer = try lab.exchange(
+            [lab.claim("a", .alive, 1), lab.claim("self", .dead, 1)], from: "a", isJoin: true)
+        #expect(answer.isJoin)
+        #expect(answer.members.contains { $0.node == lab.id("self") && $0.incarnation == 2 && $0.state == .alive })
+    }
+
+    @Test("Everything listed is told, the dead, the left and ourselves included, with the application's state")
+    func wholeView() throws {
+        var lab = Lab(others: ["a", "b", "c"])
+        lab.member.userState = [4, 5]
+        lab.hear(dead: "a", 1, from: "b")
+        lab.hear(dead: "b", 1, from: "b")
+        let answer = try lab.exchange([])
+        #expect(
+            Set(answer.members.map { "\(lab.name($0.node)) \($0.state)" })
+                == ["self alive", "a dead", "b left", "c alive"])
+        #expect(answer.userState == [4, 5])
+        #expect(!answer.isJoin)
+    }
+
+    @Test("The application hears its part after the members are merged")
+    func userState() throws {
+        var lab = Lab(others: ["a"])
+        _ = try lab.exchange([lab.claim("x", .alive, 1)], from: "a", isJoin: true, userState: [1])
+        guard case .joined(lab.id("x")) = lab.effects.events.first,
+            case .userState([1], isJoin: true, from: lab.address(of: "a")) = lab.effects.events.last
+        else {
+            Issue.record("\(lab.effects.events)")
+            return
+        }
+    }
+
+    @Test("One member with versions that others do not share refuses the whole exchange, and is answered all the same")
+    func versions() throws {
+        var poison = MemberVersions.serf
+        poison.delegateSpoken = 0
+        for state in MemberState.allCases {
+            var lab = Lab(others: ["a"])
+            let bad = lab.claim("x", state, 1, record: Lab.record(port: 9, versions: poison))
+            let answer = try? lab.exchange([lab.claim("y", .alive, 1), bad], userState: [1])
+            #expect(answer != nil)
+            #expect(lab.state("y") == nil, "nothing is merged")
+            guard case .refusedExchange(_, let reason) = lab.effects.events.last else {
+                Issue.record("\(lab.effects.events)")
+                continue
+            }
+            #expect(reason.contains("x") && reason.contains("delegate 0"))
+        }
+    }
+
+    @Test("Only the alive narrow the range that all are held to")
+    func narrowing() throws {
+        var old = MemberVersions.serf
+        (old.delegateMaximum, old.delegateSpoken) = (4, 4)
+        var lab = Lab(others: ["a"])
+        // We speak 5, the newcomer at most 4: refused while it is alive
+        _ = try lab.exchange([lab.claim("x", .alive, 1, record: Lab.record(port: 9, versions: old))])
+        #expect(lab.state("x") == nil)
+        // A dead one with 4 narrows nothing, and is within 2 to 5
+        _ = try lab.exchange([
+            lab.claim("x", .dead, 1, record: Lab.record(port: 9, versions: old)), lab.claim("y", .alive, 1),
+        ])
+        #expect(lab.state("y") == .alive)
+    }
+
+    @Test("A stream ping is answered without payload if it is for us, else closed; nonsense is closed")
+    func streamPing() {
+        var lab = Lab(others: ["a"])
+        lab.member.ackPayload = [1]
+        let stream = StreamID(side: .accepted, number: 4)
+        guard
+            case .answer(stream, .ack(let ack)) = lab.serve(
+                .ping(Ping(sequence: 5, node: lab.id("self"))), on: stream
+            ).first
+        else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(ack == Ack(sequence: 5))
+        for message in [
+            .ping(Ping(sequence: 5, node: lab.id("a"))), .ack(Ack(sequence: 1)), .error("no"), .user([1]),
+        ] as [StreamMessage] {
+            guard case .close(stream) = lab.serve(message, on: stream).first else {
+                Issue.record("\(message) was not closed")
+                continue
+            }
+        }
+    }
+
+    // MARK: When
+
+    @Test(
+        "Exchanges come at the scaled interval, each with an alive member", arguments: [(32, 30), (33, 60), (200, 120)])
+    func interval(members: Int, seconds: Int) {
+        var lab = Lab(others: (1..<members).map { "o\($0)" })
+        lab.member.prober.nextTick = .distantFuture
+        lab.run(for: .seconds(seconds * 20 + 30))
+        let partners = lab.take().openedExchanges
+        #expect((19...20).contains(partners.count))
+        #expect(partners.allSatisfy { !$0.isJoin && $0.to != lab.address(of: "self") })
+    }
+
+    @Test("A join reports each seed, reached or not")
+    func join() throws {
+        var lab = Lab()
+        let seeds = [lab.address(of: "a"), Lab.record(port: 7).address]
+        lab.member.join(seeds, at: lab.now, into: &lab.effects)
+        let opened = lab.take().openedExchanges
+        #expect(opened.map(\.to) == seeds && opened.allSatisfy(\.isJoin))
+        let answer = PushPull(isJoin: true, members: [lab.claim("a", .alive, 1)], userState: [])
+        lab.member.receive(.pushPull(answer), on: opened[0].stream, from: seeds[0], at: lab.now, into: &lab.effects)
+        lab.member.fail(opened[1].stream, at: lab.now, into: &lab.effects)
+        #expect(lab.state("a") == .alive)
+        #expect(lab.effects.events.contains { if case .seedJoined(seeds[0]) = $0 { true } else { false } })
+        #expect(lab.effects.events.contains { if case .seedFailed(seeds[1]) = $0 { true } else { false } })
+    }
+
+    @Test("An answer on a stream that is not open, or no longer, is ignored")
+    func lateAnswer() throws {
+        var lab = Lab(others: ["a"])
+        lab.member.join([lab.address(of: "a")], at: lab.now, into: &lab.effects)
+        let stream = try #require(lab.take().openedExchanges.first?.stream)
+        lab.member.fail(stream, at: lab.now, into: &lab.effects)
+        _ = lab.take()
+        let answer = StreamMessage.pushPull(PushPull(isJoin: true, members: [lab.claim("x", .alive, 1)], userState: []))
+        lab.member.receive(answer, on: stream, from: lab.address(of: "a"), at: lab.now, into: &lab.effects)
+        #expect(lab.state("x") == nil && lab.effects.isEmpty)
+    }
+
+    // MARK: Views compared
+
+    private func remoras(_ names: [String]) -> Lab {
+        var lab = Lab(others: names)
+        for name in names {
+            lab.hear(alive: name, 2, record: Lab.record(port: lab.address(of: name).port, meta: [7], isRemora: true))
+        }
+        lab.member.gossip.queue.removeAll()
+        lab.member.gossip.nextTick = nil
+        lab.member.prober.nextTick = .distantFuture
+        _ = lab.take()
+        return lab
+    }
+
+    @Test("A remora's differing checksum begins an exchange with it once our own view has been quiet")
+    func comparison() {
+        var lab = remoras(["a", "b"])
+        lab.receive(.viewChecksum(1), from: "a")
+        #expect(lab.take().streams.isEmpty, "news may still be on its way")
+        lab.run(for: .seconds(2))
+        lab.receive(.viewChecksum(lab.member.viewChecksum), from: "a")
+        #expect(lab.take().streams.isEmpty, "equal views have nothing to exchange")
+        lab.receive(.viewChecksum(1), from: "a")
+        #expect(lab.take().openedExchanges.map(\.to) == [lab.address(of: "a")])
+    }
+
+    @Test("Views that stay different are compared ever more rarely, down to the push-pull's interval")
+    func comparisonBackoff() {
+        var lab = remoras(["a", "b"])
+        lab.member.exchange.nextPushPull = .distantFuture
+        lab.run(for: .seconds(2))
+        var counts: [Int] = []
+        for _ in 0..<10 {
+            for _ in 0..<60 {
+                lab.receive(.viewChecksum(1), from: "a")
+                lab.run(for: .seconds(1))
+            }
+            let opened = lab.take().openedExchanges
+            for stream in opened.map(\.stream) { lab.member.fail(stream, at: lab.now, into: &lab.effects) }
+            counts.append(opened.count)
+        }
+        #expect(counts[0] >= 3 && counts[0] <= 10)
+        #expect(counts.suffix(5).reduce(0, +) <= 20)
+        #expect(counts.last != 0)
+    }
+
+    @Test("A stranger's checksum begins nothing, nor does that of a member that is no remora")
+    func strangersChecksum() {
+        var lab = remoras(["a", "b"])
+        lab.hear(alive: "b", 3)
+        lab.run(for: .seconds(5))
+        _ = lab.take()
+        lab.receive(.viewChecksum(1), from: "x")
+        lab.receive(.viewChecksum(1), from: "b")
+        #expect(lab.take().streams.isEmpty)
+    }
+
+    @Test("Only remoras are sent our checksum, and only if views are compared", arguments: [true, false])
+    func checksumRecipients(compares: Bool) throws {
+        var options = GossipOptions.lan
+        options.comparesViews = compares
+        var lab = Lab(others: ["a", "b"], options: options)
+        lab.hear(alive: "a", 2, record: Lab.record(port: lab.address(of: "a").port, meta: [7], isRemora: true))
+        lab.member.gossip.queue.removeAll()
+        for _ in 0..<4 {
+            lab.run(until: lab.member.prober.nextTick)
+            for datagram in lab.take().datagrams {
+                guard case .ping(let ping) = datagram.messages[0], let node = ping.node else { continue }
+                let tells = compares && lab.name(node) == "a"
+                #expect(datagram.messages.map(lab.describe) == ["ping \(lab.name(node))"] + (tells ? ["view"] : []))
+                lab.receive(.ack(Ack(sequence: ping.sequence)), from: lab.name(node))
+            }
+        }
+    }
+
+    @Test("The checksum is of who is present and at which incarnation: order, suspicion and the dead do not show")
+    func checksum() {
+        var one = Lab(others: ["a", "b", "c"])
+        var other = Lab(others: ["c", "a", "b"])
+        #expect(one.member.viewChecksum == other.member.viewChecksum)
+        one.hear(suspect: "a", 1, from: "b")
+        #expect(one.member.viewChecksum == other.member.viewChecksum)
+        one.hear(dead: "a", 1, from: "b")
+        #expect(one.member.viewChecksum != other.member.viewChecksum)
+        other.hear(dead: "a", 1, from: "a")
+        #expect(one.member.viewChecksum == other.member.viewChecksum)
+        one.hear(alive: "b", 2)
+        #expect(one.member.viewChecksum != other.member.viewChecksum)
+        #expect(Lab(others: ["a", "b"]).member.viewChecksum != one.member.viewChecksum)
+    }
+
+    // MARK: The dead and the seeds
+
+    @Test("A dead member is taken off the list after its time, and tried for a day all the same")
+    func lostMembers() {
+        var lab = Lab(others: ["a", "b"])
+        lab.hear(dead: "a", 1, from: "b")
+        lab.hear(dead: "b", 1, from: "b")
+        lab.run(for: .seconds(100))
+        #expect(lab.state("a") == nil && lab.state("b") == nil)
+        _ = lab.take()
+        lab.run(for: .seconds(23 * 3600))
+        let tried = lab.take().openedExchanges
+        // About every half minute; the member that left is not tried.
+        #expect((2000...3500).contains(tried.count))
+        #expect(tried.allSatisfy { $0.isJoin && $0.to == lab.address(of: "a") })
+        // After the day it is forgotten, name and all
+        lab.run(for: .seconds(2 * 3600))
+        _ = lab.take()
+        lab.run(for: .seconds(3600))
+        lab.directory.sweep()
+        #expect(lab.take().openedExchanges.isEmpty)
+        #expect(lab.directory.count == 1)
+    }
+
+    @Test("A lost member that comes back is no longer tried")
+    func lostAndFound() {
+        var lab = Lab(others: ["a"])
+        lab.hear(dead: "a", 1, from: "b")
+        lab.run(for: .seconds(100))
+        #expect(lab.state("a") == nil)
+        lab.hear(alive: "a", 1)
+        #expect(lab.state("a") == .alive)
+        #expect(lab.member.exchange.lost.isEmpty)
+    }
+
+    @Test("An absent seed is tried for ever, a present one is left in peace")
+    func seeds() {
+        var options = GossipOptions.lan
+        options.seeds = [Lab.record(port: 100).address, Lab.record(port: 7).address, Lab.record(port: 1).address]
+        var lab = Lab(others: ["a"], options: options)
+        lab.member.prober.nextTick = .distantFuture
+        lab.member.exchange.nextPushPull = .distantFuture
+        lab.run(for: .seconds(3600))
+        let tried = lab.take().openedExchanges
+        #expect((80...180).contains(tried.count))
+        #expect(tried.allSatisfy { $0.to == Lab.record(port: 7).address && $0.isJoin })
+    }
+
+    @Test("Streams that do not end are not piled up")
+    func openLimit() {
+        var options = GossipOptions.lan
+        options.seeds = [Lab.record(port: 7).address]
+        options.streamTimeout = .seconds(7 * 24 * 3600)
+        var lab = Lab(options: options)
+        lab.run(for: .seconds(24 * 3600))
+        #expect(lab.take().openedExchanges.count == 16)
+    }
+}

@@ -1,0 +1,335 @@
+import Testing
+import Vocabulary
+
+@testable import Gossip
+
+@Suite struct ProbingTests {
+    /// A member that has just sent its first ping; the ping, and to whom.
+    private func probing(
+        _ others: [String], options: GossipOptions = .lan, seed: UInt64 = 1
+    ) throws -> (lab: Lab, ping: Ping, target: String) {
+        var lab = Lab(others: others, seed: seed, options: options)
+        lab.run(until: lab.member.prober.nextTick)
+        let sent = try #require(lab.take().ping)
+        let target = try #require(others.first { lab.address(of: $0) == sent.to })
+        return (lab, sent.ping, target)
+    }
+
+    @Test("A probe that is answered in time asks nobody else and accuses nobody")
+    func answered() throws {
+        var (lab, ping, target) = try probing(["a", "b", "c", "d"])
+        lab.now = lab.now + .milliseconds(3)
+        lab.receive(.ack(Ack(sequence: ping.sequence, payload: [9])), from: target)
+        guard case .measured(lab.id(target), roundTrip: .milliseconds(3), payload: [9]) = lab.take().events.last else {
+            Issue.record("the round trip was not measured")
+            return
+        }
+        lab.run(for: .milliseconds(900))
+        #expect(lab.take().indirectPings.isEmpty)
+        #expect(lab.state(target) == .alive)
+    }
+
+    @Test("K others are asked after the time-out, fewer where there are fewer", arguments: [0, 1, 2, 3, 7])
+    func helpers(others: Int) throws {
+        // Given a target and some others
+        let names = (0...others).map { "o\($0)" }
+        var (lab, ping, target) = try probing(names)
+        // When the target stays silent
+        lab.run(for: .milliseconds(500))
+        // Then up to three different ones are asked, neither us nor the target, and a stream is tried
+        let effects = lab.take()
+        let asked = effects.indirectPings
+        #expect(asked.count == min(3, others))
+        #expect(Set(asked.map(\.to)).count == asked.count)
+        #expect(asked.allSatisfy { $0.to != lab.address(of: target) && $0.to != lab.address(of: "self") })
+        #expect(asked.allSatisfy { $0.request.sequence == ping.sequence && $0.request.wantsNack })
+        #expect(asked.allSatisfy { $0.request.target == lab.address(of: target) })
+        #expect(effects.openedStreams.count == 1)
+        #expect(effects.openedStreams.first?.to == lab.address(of: target))
+        #expect(effects.openedStreams.first?.deadline == lab.now + .milliseconds(500))
+        // And at the end of the interval it is suspected
+        lab.run(for: .milliseconds(500))
+        #expect(lab.state(target) == .suspect)
+    }
+
+    @Test("One answer that somebody relays clears the target (SWIM §4.1)")
+    func relayed() throws {
+        var (lab, ping, target) = try probing(["a", "b", "c"])
+        lab.run(for: .milliseconds(600))
+        let stream = try #require(lab.take().openedStreams.first?.stream)
+        lab.receive(.ack(Ack(sequence: ping.sequence)), from: "a")
+        // The stream is of no interest any more
+        guard case .close(stream) = lab.take().streams.first else {
+            Issue.record("the stream was left open")
+            return
+        }
+        lab.run(for: .milliseconds(390))
+        #expect(lab.state(target) == .alive)
+        #expect(lab.member.healthScore == 0)
+    }
+
+    @Test("Nacks show that we are heard: only the missing ones cost health", arguments: 0...3)
+    func nacks(received: Int) throws {
+        var (lab, ping, target) = try probing(["a", "b", "c", "d"])
+        lab.run(for: .milliseconds(900))
+        for _ in 0..<received { lab.receive(.nack(sequence: ping.sequence), from: "a") }
+        lab.receive(.nack(sequence: ping.sequence &+ 100), from: "a")
+        lab.run(for: .milliseconds(100))
+        #expect(lab.state(target) == .suspect)
+        #expect(lab.member.healthScore == 3 - received)
+        let why = try #require(lab.member.provenance(of: lab.id(target)))
+        #expect(why.accusations.map(\.name) == ["self"])
+        #expect(
+            why.accusations.map(\.evidence)
+                == [.probe(indirectAsked: 3, nacksReceived: received, streamTried: true)])
+    }
+
+    @Test("More nacks than were asked for count no more than that")
+    func surplusNacks() throws {
+        var (lab, ping, _) = try probing(["a", "b", "c", "d"])
+        lab.run(for: .milliseconds(900))
+        for _ in 0..<50 { lab.receive(.nack(sequence: ping.sequence), from: "a") }
+        lab.run(for: .milliseconds(100))
+        #expect(lab.member.healthScore == 0)
+    }
+
+    @Test("With nobody to ask, a failed probe costs one point of health")
+    func noNacksExpected() throws {
+        var (lab, _, target) = try probing(["a"])
+        lab.run(for: .seconds(1))
+        #expect(lab.state(target) == .suspect)
+        #expect(lab.member.healthScore == 1)
+    }
+
+    @Test("A stream that gets through where datagrams do not keeps the target alive, and is told")
+    func streamFallback() throws {
+        var (lab, ping, target) = try probing(["a", "b"])
+        lab.run(for: .milliseconds(600))
+        let stream = try #require(lab.take().openedStreams.first?.stream)
+        lab.member.receive(
+            .ack(Ack(sequence: ping.sequence)), on: stream, from: lab.address(of: target), at: lab.now,
+            into: &lab.effects)
+        lab.run(for: .milliseconds(400))
+        #expect(lab.state(target) == .alive)
+        #expect(lab.take().events.contains { if case .datagramsLost(lab.id(target)) = $0 { true } else { false } })
+    }
+
+    @Test("An answer on the stream to another ping proves nothing")
+    func wrongStreamAnswer() throws {
+        var (lab, ping, target) = try probing(["a", "b"])
+        lab.run(for: .milliseconds(600))
+        let stream = try #require(lab.take().openedStreams.first?.stream)
+        lab.member.receive(
+            .ack(Ack(sequence: ping.sequence &+ 1)), on: stream, from: lab.address(of: target), at: lab.now,
+            into: &lab.effects)
+        lab.run(for: .milliseconds(400))
+        #expect(lab.state(target) == .suspect)
+    }
+
+    @Test("Ill health stretches the probe, not the direct ping's time-out (Lifeguard §IV-A)")
+    func stretched() throws {
+        var (lab, _, target) = try probing(["a", "b", "c", "d"])
+        lab.member.health.change(by: 2)
+        // The probe under way keeps its times; the next takes three intervals.
+        lab.run(for: .milliseconds(999))
+        #expect(lab.state(target) == .alive)
+        lab.run(for: .milliseconds(1))
+        #expect(lab.state(target) == .suspect)
+        lab = Lab(others: ["a", "b"], seed: 1)
+        lab.member.health.change(by: 2)
+        lab.run(until: lab.member.prober.nextTick)
+        let next = try #require(lab.take().ping)
+        let second = try #require(["a", "b"].first { lab.address(of: $0) == next.to })
+        lab.run(for: .milliseconds(500))
+        #expect(!lab.take().indirectPings.isEmpty)
+        lab.run(for: .milliseconds(2499))
+        #expect(lab.state(second) == .alive)
+        lab.run(for: .milliseconds(1))
+        #expect(lab.state(second) == .suspect)
+    }
+
+    @Test("A suspect is told of the charge with its ping (Lifeguard §IV-C)", arguments: [true, false])
+    func buddy(tells: Bool) throws {
+        var options = GossipOptions.lan
+        options.tellsSuspects = tells
+        var lab = Lab(others: ["a"], options: options)
+        lab.hear(suspect: "a", 1, from: "b")
+        lab.member.gossip.queue.removeAll()
+        _ = lab.take()
+        lab.run(until: lab.member.prober.nextTick)
+        let datagram = try #require(lab.take().datagrams.first)
+        #expect(datagram.messages.map(lab.describe) == (tells ? ["ping a", "suspect a inc=1 from=self"] : ["ping a"]))
+        #expect(datagram.recipient == (tells ? lab.id("a") : nil))
+    }
+
+    @Test("The accusation is of the incarnation that was probed: who refuted meanwhile stays cleared")
+    func incarnationOfTheProbe() throws {
+        var (lab, _, target) = try probing(["a", "b"])
+        lab.hear(alive: target, 2)
+        lab.run(for: .seconds(1))
+        #expect(lab.state(target) == .alive && lab.incarnation(target) == 2)
+    }
+
+    @Test("Every present member is probed once in each pass, never the dead, the left or ourselves (SWIM §4.3)")
+    func passes() throws {
+        var lab = Lab(others: (0..<10).map { "o\($0)" })
+        lab.hear(dead: "o0", 1, from: "o1")
+        lab.hear(dead: "o1", 1, from: "o1")
+        lab.hear(suspect: "o2", 1, from: "o3")
+        var probed: [String] = []
+        for _ in 0..<24 {
+            lab.run(until: lab.member.prober.nextTick)
+            for datagram in lab.take().datagrams {
+                guard case .ping(let ping) = datagram.messages[0], let node = ping.node else { continue }
+                probed.append(lab.name(node))
+                lab.receive(.ack(Ack(sequence: ping.sequence)), from: lab.name(node))
+            }
+        }
+        // The list starts at its beginning, so the first pass is whole.
+        let expected = Set((2..<10).map { "o\($0)" })
+        #expect(probed.count == 24)
+        for pass in stride(from: 0, to: 24, by: 8) { #expect(Set(probed[pass..<pass + 8]) == expected) }
+    }
+
+    @Test("A fleet of one probes nobody and stays calm")
+    func alone() {
+        var lab = Lab()
+        lab.run(for: .seconds(300))
+        #expect(lab.effects.isEmpty)
+        #expect(lab.member.healthScore == 0)
+    }
+
+    // MARK: Answering
+
+    @Test("A ping for us is answered where it came from, or where it asks; a ping for another is not")
+    func answers() throws {
+        var lab = Lab(others: ["a", "b"])
+        lab.member.ackPayload = [1, 2]
+        lab.receive(.ping(Ping(sequence: 7, node: lab.id("self"))), from: "a")
+        lab.receive(.ping(Ping(sequence: 8, node: nil)), from: "a")
+        let elsewhere = PingSource(address: lab.address(of: "b"), node: nil)
+        lab.receive(.ping(Ping(sequence: 9, node: lab.id("self"), source: elsewhere)), from: "a")
+        lab.receive(.ping(Ping(sequence: 10, node: lab.id("b"))), from: "a")
+        let sent = lab.take().datagrams
+        #expect(sent.map { $0.messages.map(lab.describe) } == [["ack 7"], ["ack 8"], ["ack 9"]])
+        #expect(sent.map(\.to) == ["a", "a", "b"].map(lab.address(of:)))
+        guard case .ack(let ack) = sent[0].messages[0] else { return }
+        #expect(ack.payload == [1, 2])
+    }
+
+    @Test("Asked to ping, it passes the answer on under the requester's number, without payload")
+    func relaysAcks() throws {
+        var lab = Lab(others: ["a", "b"])
+        let request = IndirectPing(sequence: 77, target: lab.address(of: "b"), node: lab.id("b"), wantsNack: true)
+        lab.receive(.indirectPing(request), from: "a")
+        let ping = try #require(lab.take().ping)
+        #expect(ping.to == lab.address(of: "b"))
+        lab.run(for: .milliseconds(100))
+        lab.receive(.ack(Ack(sequence: ping.ping.sequence, payload: [1])), from: "b")
+        let answer = try #require(lab.take().datagrams.first { $0.to == lab.address(of: "a") })
+        guard case .ack(let ack) = answer.messages[0] else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(ack == Ack(sequence: 77))
+        // And once is enough
+        lab.receive(.ack(Ack(sequence: ping.ping.sequence)), from: "b")
+        #expect(!lab.take().datagrams.contains { $0.to == lab.address(of: "a") })
+    }
+
+    @Test("Without an answer it says so at 80 % of the time-out if that is wanted, and still relays a late one")
+    func relaysNacks() throws {
+        for wantsNack in [true, false] {
+            var lab = Lab(others: ["a", "b"])
+            lab.member.prober.nextTick = .distantFuture
+            let request = IndirectPing(
+                sequence: 77, target: lab.address(of: "b"), node: lab.id("b"), wantsNack: wantsNack)
+            lab.receive(.indirectPing(request), from: "a")
+            let ping = try #require(lab.take().ping)
+            lab.run(for: .milliseconds(399))
+            #expect(lab.take().datagrams.isEmpty)
+            lab.run(for: .milliseconds(1))
+            #expect(lab.take().messages.map(lab.describe) == (wantsNack ? ["nack 77"] : []))
+            lab.run(for: .milliseconds(50))
+            lab.receive(.ack(Ack(sequence: ping.ping.sequence)), from: "b")
+            #expect(lab.take().messages.map(lab.describe) == ["ack 77"])
+        }
+    }
+
+    @Test("An answer after the time-out is of no use, and is not passed on")
+    func lateRelay() throws {
+        var lab = Lab(others: ["a", "b"])
+        lab.member.prober.nextTick = .distantFuture
+        let request = IndirectPing(sequence: 77, target: lab.address(of: "b"), node: lab.id("b"), wantsNack: false)
+        lab.receive(.indirectPing(request), from: "a")
+        let ping = try #require(lab.take().ping)
+        lab.run(for: .milliseconds(500))
+        lab.receive(.ack(Ack(sequence: ping.ping.sequence)), from: "b")
+        #expect(lab.take().datagrams.isEmpty)
+    }
+
+    @Test("Relays are bounded")
+    func relayLimit() {
+        var lab = Lab(others: ["a", "b"])
+        for sequence in 0..<2000 {
+            let request = IndirectPing(
+                sequence: UInt32(sequence), target: lab.address(of: "b"), node: lab.id("b"), wantsNack: true)
+            lab.receive(.indirectPing(request), from: "a")
+        }
+        #expect(lab.take().datagrams.count == Relays.limit)
+    }
+
+    // MARK: Our own stalls
+
+    @Test("Whoever slept through a probe accuses nobody for it")
+    func stalledProbe() throws {
+        var (lab, ping, target) = try probing(["a", "b", "c"])
+        lab.sleep(for: .seconds(5))
+        lab.member.wake(at: lab.now, into: &lab.effects)
+        #expect(lab.state(target) == .alive)
+        #expect(lab.member.healthScore == 0)
+        #expect(lab.take().events.contains { if case .stalled(.milliseconds(4500)) = $0 { true } else { false } })
+        // The answer, waiting in the socket's buffer, is nobody's any more
+        lab.receive(.ack(Ack(sequence: ping.sequence)), from: target)
+        #expect(lab.take().events.isEmpty)
+    }
+
+    @Test(
+        "A suspect gets back the time that we missed, whichever comes first, a wake or a message",
+        arguments: [true, false])
+    func stalledSuspicion(wakesFirst: Bool) throws {
+        // Given a suspicion with two seconds to go
+        var lab = Lab(others: (0..<10).map { "o\($0)" })
+        lab.hear(suspect: "o1", 1, from: "o2")
+        lab.hear(suspect: "o1", 1, from: "o3")
+        lab.hear(suspect: "o1", 1, from: "o4")
+        lab.member.prober.nextTick = .distantFuture
+        lab.run(for: .seconds(2))
+        // When we do not run for a minute, in which it refutes
+        lab.sleep(for: .seconds(60))
+        if wakesFirst {
+            lab.member.wake(at: lab.now, into: &lab.effects)
+        }
+        #expect(lab.state("o1") == .suspect)
+        lab.hear(alive: "o1", 2)
+        // Then the refutation is heard
+        lab.run(for: .seconds(30))
+        #expect(lab.state("o1") == .alive)
+    }
+
+    @Test("After a stall a suspect that stays silent dies all the same, a whole suspicion later")
+    func deathAfterStall() {
+        var lab = Lab(others: (0..<10).map { "o\($0)" })
+        for accuser in ["o2", "o3", "o4"] { lab.hear(suspect: "o1", 1, from: accuser) }
+        lab.member.prober.nextTick = .distantFuture
+        lab.run(for: .seconds(3))
+        lab.sleep(for: .seconds(60))
+        lab.member.wake(at: lab.now, into: &lab.effects)
+        let shortest = lab.member.shortestSuspicion
+        lab.run(for: shortest - .milliseconds(1))
+        #expect(lab.state("o1") == .suspect)
+        lab.run(for: .milliseconds(2))
+        #expect(lab.state("o1") == .dead)
+        #expect(lab.take().events.filter { if case .stalled = $0 { true } else { false } }.count == 1)
+    }
+}
