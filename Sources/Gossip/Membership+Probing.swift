@@ -117,7 +117,7 @@ extension Membership {
     }
 
     /// The direct ping was not answered in time: others may reach the target, or a stream may.
-    private mutating func askForHelp(with probe: Prober.Probe, at now: Instant, into effects: inout Effects) {
+    mutating func askForHelp(with probe: Prober.Probe, at now: Instant, into effects: inout Effects) {
         var help = Prober.Help()
         guard let record = table[probe.target]?.record else { return prober.probe = nil }
         let own = id

@@ -94,9 +94,10 @@ extension Membership {
         announceOurselves(at: now)
     }
 
-    /// Bears another record from now on, one incarnation higher.
+    /// Bears another record from now on, one incarnation higher; nothing changes any more once we are leaving.
     package mutating func update(_ record: MemberRecord, at now: Instant, into effects: inout Effects) {
         tick(to: now, into: &effects)
+        guard !isLeaving else { return }
         var row = table.row(of: id)
         row.record = record
         row.incarnation += 1
@@ -165,6 +166,26 @@ extension Membership {
     package mutating func fail(_ stream: StreamID, at now: Instant, into effects: inout Effects) {
         tick(to: now, into: &effects)
         giveUp(stream, into: &effects)
+    }
+
+    /// The kernel refused a datagram of ours.
+    ///
+    /// A probe's ping that never went out says nothing about its target, so the probe ends without a verdict. One that was
+    /// refused for the target's sake (unreachable, nobody listens) says as much as a time-out.
+    /// - Parameter isOurs: whether the reason is on this machine: no buffers, no route of ours, too long.
+    package mutating func failSending(
+        to address: PeerAddress, isOurs: Bool, at now: Instant, into effects: inout Effects
+    ) {
+        guard isRunning else { return }
+        tick(to: now, into: &effects)
+        guard let probe = prober.probe, probe.help == nil, table[probe.target]?.record?.address == address else {
+            return
+        }
+        if isOurs {
+            abandonProbe(into: &effects)
+        } else {
+            askForHelp(with: probe, at: now, into: &effects)
+        }
     }
 
     /// When ``wake(at:into:)`` wants to be called; may change with every call of a mutating method.

@@ -199,6 +199,26 @@ import Vocabulary
         #expect(lab.member.healthScore == 0)
     }
 
+    @Test(
+        "A ping that our own kernel refused ends the probe without a verdict; one refused for the target's sake is a time-out"
+    )
+    func sendFailures() throws {
+        var (lab, _, target) = try probing(["a", "b", "c"])
+        lab.member.failSending(to: lab.address(of: target), isOurs: true, at: lab.now, into: &lab.effects)
+        lab.run(for: .milliseconds(999))
+        #expect(lab.take().indirectPings.isEmpty)
+        #expect(lab.state(target) == .alive && lab.member.healthScore == 0)
+        (lab, _, target) = try probing(["a", "b", "c"])
+        lab.member.failSending(to: Lab.record(port: 9).address, isOurs: false, at: lab.now, into: &lab.effects)
+        #expect(lab.take().indirectPings.isEmpty)
+        lab.member.failSending(to: lab.address(of: target), isOurs: false, at: lab.now, into: &lab.effects)
+        #expect(lab.take().indirectPings.count == 2)
+        // Asked once, not again when the time-out comes
+        lab.member.failSending(to: lab.address(of: target), isOurs: false, at: lab.now, into: &lab.effects)
+        lab.run(for: .milliseconds(600))
+        #expect(lab.take().indirectPings.isEmpty)
+    }
+
     // MARK: Answering
 
     @Test("A ping for us is answered where it came from, or where it asks; a ping for another is not")
