@@ -37,7 +37,7 @@ package struct BroadcastQueue {
     private static let none = UInt32.max
     /// Room beyond this is given back when the queue is empty.
     private static let keptRoom = 64
-    /// Transmissions and lengths are counted no further than this.
+    /// Transmissions and lengths are counted no further than this; no datagram is as long.
     private static let mostCounted = Int(UInt16.max)
 
     /// A message as it is kept: a third of `Message`'s size, as the largest of those are never broadcast.
@@ -105,7 +105,6 @@ extension BroadcastQueue {
     package mutating func add(_ message: Message, about member: MemberID?, length: Int) {
         precondition(length >= 0, "a message has no fewer than no bytes")
         let content = Content(message)
-        // Before what it replaces is released: that may have held the same names.
         hold(content, about: member)
         if let member {
             remove(about: member)
@@ -196,6 +195,8 @@ extension BroadcastQueue {
     /// The first item at `from` or later that fits; `from` is then where it was sought last.
     private func next(from: inout Rank, fitting room: Int) -> UInt32? {
         guard room > 0 else { return nil }
+        // What is as long as lengths are counted may be longer, and fits into no datagram anyway.
+        let room = min(room, BroadcastQueue.mostCounted - 1)
         while let slot = first(from: from) {
             let rank = items[Int(slot)].rank
             if rank.length <= room { return slot }

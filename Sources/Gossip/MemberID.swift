@@ -182,11 +182,12 @@ extension Directory {
         doubtful.removeAll(keepingCapacity: true)
     }
 
-    /// Removes a name from its bucket and closes the gap (Knuth, TAOCP 3, §6.4, algorithm R).
+    /// Removes a name from its bucket and puts those that follow without a gap in anew, which closes it (compare
+    /// Knuth, TAOCP 3, §6.4, algorithm R).
     private func forget(_ index: UInt32) {
         var name = names[Int(index)]
         let mask = buckets.count - 1
-        var hole = name.withUTF8 { unsafe bucket(of: UnsafeRawBufferPointer($0)) }
+        let hole = name.withUTF8 { unsafe bucket(of: UnsafeRawBufferPointer($0)) }
         buckets[hole] = Directory.vacant
         facts[Int(index)].isNamed = false
         names[Int(index)] = ""
@@ -198,7 +199,6 @@ extension Directory {
             var other = names[Int(moved)]
             let place = other.withUTF8 { unsafe bucket(of: UnsafeRawBufferPointer($0)) }
             buckets[place] = moved
-            hole = place
             next = (next + 1) & mask
         }
     }

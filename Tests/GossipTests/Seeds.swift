@@ -1,0 +1,3 @@
+enum Seeds {
+    static let sample: [UInt64] = [1, 2, 3, 0xDEAD_BEEF]
+}
