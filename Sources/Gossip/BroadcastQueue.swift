@@ -40,7 +40,7 @@ package struct BroadcastQueue {
     /// Transmissions and lengths are counted no further than this; no datagram is as long.
     private static let mostCounted = Int(UInt16.max)
 
-    /// A message as it is kept: a third of `Message`'s size, as the largest of those are never broadcast.
+    /// A message as it is kept: less than a quarter of `Message`, whose largest cases are never broadcast.
     fileprivate enum Content {
         case alive(Announcement)
         case suspect(Accusation)

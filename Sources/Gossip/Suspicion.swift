@@ -28,6 +28,12 @@ package struct Accuser: Hashable, Sendable {
     package let evidence: Evidence
     /// When we learnt of it.
     package let time: Instant
+
+    package init(name: String, evidence: Evidence, time: Instant) {
+        self.name = name
+        self.evidence = evidence
+        self.time = time
+    }
 }
 
 /// The doubt whether one member is alive, until it refutes or `deadline` passes.
