@@ -29,6 +29,8 @@ struct AntiEntropy: Sendable {
     var nextComparison = Instant.distantPast
     /// Grows while exchanges do not make views equal.
     var comparisonPause: Int64 = 0
+    /// Grows while we know seeds and nobody else.
+    var lonelyPause: Int64 = 0
     private(set) var lost: [Lost] = []
     private var lastNumber: UInt32 = 0
     private var open: [(stream: StreamID, purpose: Purpose)] = []
@@ -74,6 +76,9 @@ extension Membership {
     /// More streams at once are not opened by routine; a join or a probe opens its own.
     private static let openLimit = 16
 
+    /// Who is alone tries its seeds after about this, then ever more rarely, down to the usual contact.
+    private static let shortestLonelyPause: Int64 = 500_000_000
+
     /// From one push-pull to the next at the present size.
     var pushPullInterval: Int64 {
         FleetSize(table.listed).pushPullInterval(options.pushPullInterval).wholeNanoseconds
@@ -89,7 +94,7 @@ extension Membership {
         if exchange.nextContact <= now {
             scheduleContact(at: now)
             contactTheDead(at: now, into: &effects)
-            contactSeed(at: now, into: &effects)
+            contactSeeds(at: now, into: &effects)
         }
     }
 
@@ -159,12 +164,14 @@ extension Membership {
             takeStreamAck(ack, on: stream)
             _ = exchange.close(stream)
         case .ping, .user, .error:
-            giveUp(stream, into: &effects)
+            giveUp(stream, at: now, into: &effects)
         }
     }
 
-    mutating func giveUp(_ stream: StreamID, into effects: inout Effects) {
-        if case .seed(let address) = exchange.close(stream) { effects.events.append(.seedFailed(address)) }
+    mutating func giveUp(_ stream: StreamID, at now: Instant, into effects: inout Effects) {
+        guard case .seed(let address) = exchange.close(stream) else { return }
+        effects.events.append(.seedFailed(address))
+        if isAlone, exchange.lonelyPause == 0 { scheduleContact(at: now) }
     }
 
     // MARK: Merging
@@ -262,8 +269,17 @@ extension Membership {
         exchange.forgetLost(before: now.advanced(by: -pace.contactsTheDeadFor), in: directory)
     }
 
+    /// Whether we see nobody but know whom to ask.
+    private var isAlone: Bool { table.present <= 1 && !options.seeds.isEmpty }
+
     private mutating func scheduleContact(at now: Instant) {
-        let interval = FleetSize(table.listed).pushPullInterval(options.contactInterval).wholeNanoseconds
+        var interval = FleetSize(table.listed).pushPullInterval(options.contactInterval).wholeNanoseconds
+        if isAlone {
+            exchange.lonelyPause = min(max(Membership.shortestLonelyPause, exchange.lonelyPause * 2), interval)
+            interval = exchange.lonelyPause
+        } else {
+            exchange.lonelyPause = 0
+        }
         exchange.nextContact = now.advanced(by: interval / 2 + random.below(interval))
     }
 
@@ -284,16 +300,17 @@ extension Membership {
         if let address { openPushPull(with: address, isJoin: true, purpose: .routine, at: now, into: &effects) }
     }
 
-    /// Tries one of the seeds that are not among the members: two halves that forgot each other meet there.
-    private mutating func contactSeed(at now: Instant, into effects: inout Effects) {
+    /// Tries one of the seeds that are not among the members, where two halves that forgot each other meet; all of them
+    /// while we are alone.
+    private mutating func contactSeeds(at now: Instant, into effects: inout Effects) {
         guard !options.seeds.isEmpty else { return }
         var absent = Set(options.seeds)
-        for member in table.order where table.state(of: member).isPresent {
+        for member in table.order where member == id || table.state(of: member).isPresent {
             if let address = table.row(of: member).record?.address { absent.remove(address) }
         }
         let candidates = options.seeds.filter { absent.contains($0) }
         guard !candidates.isEmpty else { return }
-        let seed = candidates[Int(random.below(UInt32(candidates.count)))]
-        openPushPull(with: seed, isJoin: true, purpose: .routine, at: now, into: &effects)
+        let tried = isAlone ? candidates : [candidates[Int(random.below(UInt32(candidates.count)))]]
+        for seed in tried { openPushPull(with: seed, isJoin: true, purpose: .routine, at: now, into: &effects) }
     }
 }

@@ -165,7 +165,7 @@ extension Membership {
     /// A stream that we opened came to nothing: refused, timed out, or ended without the answer.
     package mutating func fail(_ stream: StreamID, at now: Instant, into effects: inout Effects) {
         tick(to: now, into: &effects)
-        giveUp(stream, into: &effects)
+        giveUp(stream, at: now, into: &effects)
     }
 
     /// The kernel refused a datagram of ours.

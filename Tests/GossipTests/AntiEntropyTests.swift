@@ -310,6 +310,26 @@ import Vocabulary
         #expect(tried.allSatisfy { $0.to == Lab.record(port: 7).address && $0.isJoin })
     }
 
+    @Test("Who is alone tries all its seeds, at first soon, then as rarely as ever, and stops when one answers")
+    func alone() throws {
+        var options = GossipOptions.lan
+        options.seeds = [Lab.record(port: 7).address, Lab.record(port: 8).address]
+        var lab = Lab(options: options)
+        lab.member.join(options.seeds, at: lab.now, into: &lab.effects)
+        for opened in lab.take().openedExchanges { lab.member.fail(opened.stream, at: lab.now, into: &lab.effects) }
+        lab.run(for: .seconds(5))
+        let first = lab.take().openedExchanges
+        #expect((4...12).contains(first.count) && Set(first.map(\.to)) == Set(options.seeds))
+        lab.run(for: .seconds(600))
+        #expect((30...80).contains(lab.take().openedExchanges.count))
+        lab.member.prober.nextTick = .distantFuture
+        lab.member.exchange.nextPushPull = .distantFuture
+        lab.hear(alive: "x", 1, record: Lab.record(port: 7))
+        lab.hear(alive: "y", 1, record: Lab.record(port: 8))
+        lab.run(for: .seconds(600))
+        #expect(lab.take().openedExchanges.isEmpty)
+    }
+
     @Test("Streams that do not end are not piled up")
     func openLimit() {
         var options = GossipOptions.lan
