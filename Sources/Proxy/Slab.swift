@@ -3,6 +3,7 @@
 // through epoll, and growing costs nothing at the moment it happens.
 
 import Glibc
+import Vocabulary
 
 /// Address space for a fixed number of elements; pages become resident when first touched.
 @safe
@@ -18,15 +19,11 @@ struct Reservation<Element>: ~Copyable {
         precondition(_isPOD(Element.self), "nothing here would count its references")
         capacity = max(1, wanted)
         let bytes = capacity * MemoryLayout<Element>.stride
-        let mapping = unsafe mmap(
-            nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-        guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
-            fatalError("cannot reserve \(bytes) bytes of address space: errno \(errno)")
-        }
-        unsafe base = mapping.bindMemory(to: Element.self, capacity: capacity)
+        unsafe base = AddressSpace.reserve(bytes: bytes, for: "connections")
+            .bindMemory(to: Element.self, capacity: capacity)
     }
 
-    deinit { unsafe munmap(base, capacity * MemoryLayout<Element>.stride) }
+    deinit { unsafe AddressSpace.release(base, bytes: capacity * MemoryLayout<Element>.stride) }
 
     subscript(index: UInt32) -> Element {
         @inline(__always) unsafeAddress { unsafe UnsafePointer(address(of: index)) }

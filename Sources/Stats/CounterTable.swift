@@ -4,8 +4,8 @@
 // so a bump is a load and a store without a lock prefix, and no cache line is
 // shared between workers. Readers add the workers' tables up.
 
-import Glibc
 public import Synchronization
+import Vocabulary
 
 /// Rows of counters with a single writer.
 ///
@@ -24,11 +24,13 @@ package final class CounterTable: @unchecked Sendable {
         precondition(rows >= 0 && columns > 0)
         self.rows = rows
         self.columns = columns
-        unsafe words = mapZeroes(bytes: rows * columns * MemoryLayout<Atomic<UInt64>>.stride)
+        unsafe words = AddressSpace.reserve(bytes: rows * columns * Self.stride, for: "counters")
             .assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
-    deinit { unsafe munmap(words, mappedBytes(rows * columns * MemoryLayout<Atomic<UInt64>>.stride)) }
+    deinit { unsafe AddressSpace.release(words, bytes: rows * columns * Self.stride) }
+
+    private static let stride = MemoryLayout<Atomic<UInt64>>.stride
 
     /// Adds `amount`, wrapping, so that a gauge may go down by adding a negative number's bits.
     /// - Precondition: only the table's one writer calls this.
@@ -45,16 +47,3 @@ package final class CounterTable: @unchecked Sendable {
         return unsafe words[row * columns + column].load(ordering: .relaxed)
     }
 }
-
-/// Anonymous zeroed memory that becomes resident page by page, as it is touched.
-func mapZeroes(bytes: Int) -> UnsafeMutableRawPointer {
-    let mapping = unsafe mmap(
-        nil, mappedBytes(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
-        fatalError("no address space for \(bytes) bytes of counters: errno \(errno)")
-    }
-    return unsafe mapping
-}
-
-/// mmap(2) refuses an empty mapping, but a table without rows is in order.
-private func mappedBytes(_ bytes: Int) -> Int { max(bytes, 1) }

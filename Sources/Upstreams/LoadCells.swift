@@ -15,8 +15,8 @@
 // `@usableFromInline` on a package type is what lets its `@inlinable` members be
 // inlined by other modules; without it the compiler (6.3) keeps their bodies back.
 
-import Glibc
 public import Synchronization
+import Vocabulary
 
 /// One endpoint's gauges at one moment.
 @frozen
@@ -90,16 +90,11 @@ package final class LoadCells: @unchecked Sendable {
     /// - Parameter capacity: cells; 64 bytes of address space each, resident only once used.
     package init(capacity: Int = 1 << 18) {
         self.capacity = capacity
-        let mapping = unsafe mmap(
-            nil, capacity * Self.stride, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-        guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
-            fatalError("no address space for \(capacity) load cells: errno \(errno)")
-        }
-        unsafe base = mapping
+        unsafe base = AddressSpace.reserve(bytes: capacity * Self.stride, for: "load cells")
         free = Mutex(FreeList())
     }
 
-    deinit { unsafe munmap(base, capacity * Self.stride) }
+    deinit { unsafe AddressSpace.release(base, bytes: capacity * Self.stride) }
 
     /// A cell that counts nothing; nil where all are in use.
     ///

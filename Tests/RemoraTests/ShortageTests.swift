@@ -123,6 +123,18 @@ struct ShortageTests {
         }
     }
 
+    @Test("Without address space it ends with 70, and says what to change")
+    func noAddressSpace() throws {
+        let server = try Server()
+        let script = "ulimit -v 500000; exec \"$0\" \"$@\""
+        try withRemora(TestConfig(endpoints: [server.address]), script: script) { remora in
+            #expect(try remora.ending() == .exit(70))
+            let line = try remora.log.line(containing: "address space")
+            #expect(line.contains("ulimit -v") && line.contains("vm.overcommit_memory"))
+            #expect(try remora.output.rest() == "")
+        }
+    }
+
     @Test("A stderr that nobody reads loses lines and holds nothing up")
     func stalledLog() throws {
         // Given a pipe that is full
