@@ -1,0 +1,73 @@
+// The golden vectors as far as layers go: bytes, verdict, and the fields that name keys, nonces, labels and insides.
+
+import Foundation
+import Testing
+
+struct LayerVector: Decodable, Sendable, CustomTestStringConvertible {
+    struct Bytes: Decodable, Sendable {
+        let hex: String
+        var bytes: [UInt8] { [UInt8](hex: hex) }
+    }
+
+    struct Fields: Decodable, Sendable {
+        let plain, inner, key, nonce, aad, Buf: Bytes?
+        let label, request_label: String?
+        let crc32: UInt32?
+        let version: UInt8?
+    }
+
+    struct Extra: Decodable, Sendable {
+        let receiver_key, receiver_label, reply_hex: String?
+    }
+
+    let id, layer, hex, expect, mode: String
+    let fields: Fields?
+    let extra: Extra?
+
+    var bytes: [UInt8] { [UInt8](hex: hex) }
+    var isAccepted: Bool { expect == "accept" }
+    var isExact: Bool { mode == "exact" }
+    var testDescription: String { id }
+
+    private struct File: Decodable { let vectors: [LayerVector] }
+
+    static func load(_ file: String) -> [LayerVector] {
+        decode(File.self, from: file).vectors
+    }
+}
+
+/// A sample of a live fleet.
+struct CapturedSample: Decodable, Sendable, CustomTestStringConvertible {
+    let proto, hex, layers: String
+    let t: Double
+
+    var bytes: [UInt8] { [UInt8](hex: hex) }
+    var testDescription: String { "\(t) \(layers)" }
+
+    private struct File: Decodable {
+        let key_hex: String?
+        let items: [CapturedSample]
+    }
+
+    static func load(_ file: String) -> [CapturedSample] { decode(File.self, from: file).items }
+    static func key(of file: String) -> [UInt8]? { decode(File.self, from: file).key_hex.map { [UInt8](hex: $0) } }
+}
+
+private func decode<Content: Decodable>(_ type: Content.Type, from file: String) -> Content {
+    let url = URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../Vectors/\(file).json").standardized
+    do {
+        return try JSONDecoder().decode(type, from: Data(contentsOf: url))
+    } catch {
+        fatalError("\(file): \(error)")
+    }
+}
+
+extension [UInt8] {
+    /// - Precondition: pairs of hexadecimal digits.
+    init(hex: String) {
+        let digits = hex.utf8.map { UInt8(Character(UnicodeScalar($0)).hexDigitValue ?? 255) }
+        precondition(digits.count % 2 == 0 && digits.allSatisfy { $0 < 16 }, "not hexadecimal: \(hex)")
+        self = stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
+}
