@@ -131,7 +131,8 @@ extension MemberRecord {
     fileprivate var encodedLength: Int {
         WireSize.field(.ofFour, raw: address.encodedLength)
             + (hasMeta ? WireSize.field(.ofFour, raw: meta.count) : WireSize.byte(.ofFour))
-            + WireSize.field(.ofFour, Int(address.port)) + WireSize.field(.vsn, raw: 6)
+            + WireSize.field(.ofFour, Int(address.port))
+            + (versions == .absent ? WireSize.byte(.vsn) : WireSize.field(.vsn, raw: 6))
     }
 }
 
