@@ -15,11 +15,7 @@ package import Gossip
 
 /// Reads the messages of one process's peers; their names get numbers in its directory.
 package struct MessageDecoder {
-    /// Expands bytes, replacing what the buffer held; false where they are no LZW stream, or beyond so many bytes.
-    package typealias Expansion = (Span<UInt8>, Int, inout [UInt8]) -> Bool
-
     let directory: Directory
-    private let expand: Expansion
     /// The last record of each member, by number. A number may have got another name since; so all is compared.
     private var records: [MemberRecord?] = []
     /// The meta of the record that is being read.
@@ -34,10 +30,7 @@ package struct MessageDecoder {
     /// What all compressions of a datagram may expand to, together.
     package static let largestExpansion = 1 << 20
 
-    package init(directory: Directory, expand: @escaping Expansion) {
-        self.directory = directory
-        self.expand = expand
-    }
+    package init(directory: Directory) { self.directory = directory }
 
     /// What became of a datagram.
     package struct Report: Hashable, Sendable {
@@ -96,8 +89,11 @@ extension MessageDecoder {
                 guard depth < MessageDecoder.deepestNesting else { throw .nestedTooDeep }
                 var expanded = spare.popLast() ?? []
                 defer { giveBack(expanded) }
-                try expandCompressed(content, upTo: room, into: &expanded)
-                room -= expanded.count
+                // One that fails may have expanded far before it did: it spends all that is left.
+                let granted = room
+                room = 0
+                try expandCompressed(content, upTo: granted, into: &expanded)
+                room = granted - expanded.count
                 unpack(expanded.span, depth: depth + 1, room: &room, into: &report, handing: body)
             case .ping, .indirectPing, .ack, .suspect, .alive, .dead, .user, .nack:
                 body(try message(bytes))
@@ -153,9 +149,8 @@ extension MessageDecoder {
         }
         guard algorithm == 0 else { throw .unknownAlgorithm(algorithm) }
         output.removeAll(keepingCapacity: true)
-        guard expand(compressed.span, limit, &output), output.count <= limit else {
-            throw .badCompression
-        }
+        let isWhole = unsafe compressed.withUnsafeBytes { unsafe LZW.decompress($0, limit: limit, into: &output) }
+        guard isWhole else { throw .badCompression }
         guard !output.isEmpty else { throw .empty }
     }
 
