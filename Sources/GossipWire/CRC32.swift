@@ -20,11 +20,11 @@ package enum CRC32 {
     }()
 
     /// - Complexity: O(bytes).
-    package static func checksum(of bytes: UnsafeRawBufferPointer) -> UInt32 {
+    package static func checksum(of bytes: Span<UInt8>) -> UInt32 {
         var remainder = UInt32.max
         var offset = 0
         while bytes.count - offset >= 8 {
-            let word = unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let word = unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self).littleEndian
             let mixed = word ^ UInt64(remainder)
             remainder = 0
             for place in 0..<8 {
@@ -33,7 +33,7 @@ package enum CRC32 {
             offset += 8
         }
         while offset < bytes.count {
-            remainder = unsafe remainder >> 8 ^ tables[Int(UInt8(truncatingIfNeeded: remainder) ^ bytes[offset])]
+            remainder = remainder >> 8 ^ tables[Int(UInt8(truncatingIfNeeded: remainder) ^ bytes[offset])]
             offset += 1
         }
         return ~remainder

@@ -16,7 +16,7 @@ struct CRC32Tests {
         let bytes = (0..<200).map { _ in UInt8(random.below(256)) }
         for start in 0..<9 {
             for end in start...bytes.count {
-                let found = unsafe bytes.withUnsafeBytes { unsafe CRC32.checksum(of: .init(rebasing: $0[start..<end])) }
+                let found = CRC32.checksum(of: bytes.span.extracting(start..<end))
                 #expect(found == divide(bytes[start..<end]))
             }
         }
@@ -24,7 +24,7 @@ struct CRC32Tests {
 }
 
 private func checksum(_ bytes: [UInt8]) -> UInt32 {
-    unsafe bytes.withUnsafeBytes { unsafe CRC32.checksum(of: $0) }
+    CRC32.checksum(of: bytes.span)
 }
 
 private func divide(_ bytes: ArraySlice<UInt8>) -> UInt32 {
