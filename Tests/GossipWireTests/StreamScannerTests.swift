@@ -52,6 +52,8 @@ struct StreamScannerTests {
             // What cannot end within the limit: a raw, an array, a map, an extension.
             ("00dbffffffff", .tooLong), ("00ddffffffff", .tooLong), ("00df7fffffff", .tooLong),
             ("00c9ffffffff", .tooLong),
+            // Of one byte less than the whole limit, which their heads have begun to use up.
+            ("00db027fffff", .tooLong), ("00dd027fffff", .tooLong),
         ])
     func malformed(hex: String, fault: WireFault) {
         let bytes = [UInt8](hex: hex)
