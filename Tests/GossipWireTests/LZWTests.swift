@@ -83,7 +83,7 @@ struct LZWTests {
     @Test("Every beginning is refused: it has no end code", arguments: vectors)
     func truncation(vector: LayerVector) throws {
         let compressed = try #require(vector.fields?.Buf?.bytes)
-        for count in stride(from: 0, to: compressed.count, by: max(1, compressed.count / 700)) {
+        for count in stride(from: 0, to: compressed.count, by: max(1, compressed.count / 300)) {
             #expect(decompress(Array(compressed.prefix(count)), limit: 1 << 20) == nil)
         }
     }
@@ -92,7 +92,7 @@ struct LZWTests {
     func mutation(vector: LayerVector) throws {
         let compressed = try #require(vector.fields?.Buf?.bytes)
         var random = SeededRandom(seed: 5)
-        for place in stride(from: 0, to: compressed.count, by: max(1, compressed.count / 300)) {
+        for place in stride(from: 0, to: compressed.count, by: max(1, compressed.count / 100)) {
             var changed = compressed
             changed[place] ^= UInt8(1 + random.below(255))
             #expect(decompress(changed, limit: 1 << 20) == Textbook.decompress(changed))
@@ -110,12 +110,12 @@ struct LZWTests {
 
     @Test("A bomb is refused at the limit, with memory for no more than the limit")
     func bomb() {
-        let bomb = compress([UInt8](repeating: 0, count: 8 << 20))
-        #expect(bomb.count < 40_000)
+        let bomb = compress([UInt8](repeating: 0, count: 2 << 20))
+        #expect(bomb.count < 20_000)
         var output: [UInt8] = []
         #expect(!append(bomb, limit: 65_536, to: &output))
         #expect(output.isEmpty && output.capacity <= 2 * 65_536)
-        #expect(decompress(bomb, limit: 8 << 20)?.count == 8 << 20)
+        #expect(decompress(bomb, limit: 2 << 20)?.count == 2 << 20)
     }
 }
 
