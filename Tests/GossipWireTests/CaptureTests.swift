@@ -70,7 +70,7 @@ struct CaptureTests {
         guard sample.layers.hasPrefix("crc ") else { return sample.bytes }
         try #require(sample.bytes[0] == 12)
         let content = Array(sample.bytes.dropFirst(5))
-        let checksum = unsafe content.withUnsafeBytes { unsafe CRC32.checksum(of: $0) }
+        let checksum = CRC32.checksum(of: content.span)
         #expect(sample.bytes[1...4].reduce(0) { $0 << 8 | UInt32($1) } == checksum)
         return content
     }
