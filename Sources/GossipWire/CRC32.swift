@@ -5,8 +5,10 @@
 
 package enum CRC32 {
     /// Table `n` at `256 * n`: what a byte does to the checksum when `n` more follow it.
-    private static let tables: InlineArray<2048, UInt32> = {
-        var tables = InlineArray<2048, UInt32>(repeating: 0)
+    ///
+    /// An array: an `InlineArray` in a global is copied, all of it, at each subscript.
+    private static let tables: [UInt32] = {
+        var tables = [UInt32](repeating: 0, count: 2048)
         for byte in 0..<256 {
             var remainder = UInt32(byte)
             for _ in 0..<8 { remainder = remainder >> 1 ^ (remainder & 1) &* 0xEDB8_8320 }
@@ -21,6 +23,7 @@ package enum CRC32 {
 
     /// - Complexity: O(bytes).
     package static func checksum(of bytes: Span<UInt8>) -> UInt32 {
+        let tables = tables.span
         var remainder = UInt32.max
         var offset = 0
         while bytes.count - offset >= 8 {

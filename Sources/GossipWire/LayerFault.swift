@@ -45,6 +45,19 @@ package enum LayerFault: Error, Hashable, Sendable {
     case sealingFailed
 }
 
+extension LayerFault {
+    /// Whether who accepted the stream says so in an error message before it closes, as the reference does where it
+    /// cannot get at the message (memberlist-wire §11.4); a compression that does not expand is answered too.
+    package var isAnswered: Bool {
+        switch self {
+        case .notSealed, .noKey, .unknownSeal, .sealTooShort, .noKeyOpens, .badPadding, .frameTooLong: true
+        case .empty, .misplaced, .badLabel, .otherLabel, .noLabel, .unexpectedLabel, .checksumTooShort, .wrongChecksum,
+            .cutShort, .notMessage, .sealingFailed:
+            false
+        }
+    }
+}
+
 extension LayerFault: CustomStringConvertible {
     package var description: String {
         switch self {

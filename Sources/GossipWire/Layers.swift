@@ -12,7 +12,7 @@ package struct LayerOptions: Sendable {
     package var labelCheck = LabelCheck.own
     /// Whether packets that get smaller by it, and all streams, are compressed.
     package var compresses = true
-    /// The oldest version that has to understand us.
+    /// How we seal; both versions are opened. The padded one is for fleets that speak protocol 1.
     package var sealVersion = SealVersion.plain
     /// With keys: whether what is not sealed is refused. Off while a live fleet turns to encryption.
     package var verifiesIncoming = true

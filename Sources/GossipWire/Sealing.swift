@@ -87,10 +87,13 @@ extension Keyring {
         let start = output.count
         let length = sealed.count - SealVersion.headLength - SealVersion.tagLength
         output.append(contentsOf: repeatElement(0, count: length))
-        guard
-            ciphers.contains(where: { cipher in open(sealed, with: cipher, associated: associated, &output, at: start) }
-            )
-        else {
+        var isOpen = false
+        var next = 0
+        while !isOpen, next < ciphers.count {
+            isOpen = open(sealed, with: ciphers[next], associated: associated, &output, at: start)
+            next += 1
+        }
+        guard isOpen else {
             output.removeLast(length)
             throw .noKeyOpens
         }

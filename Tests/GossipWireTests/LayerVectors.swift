@@ -17,7 +17,7 @@ struct LayerVector: Decodable, Sendable, CustomTestStringConvertible {
     }
 
     struct Extra: Decodable, Sendable {
-        let receiver_key, receiver_label, reply_hex: String?
+        let receiver_key, receiver_label, reply_hex, reference_0_2_2: String?
     }
 
     let id, layer, hex, expect, mode: String

@@ -260,6 +260,14 @@ struct LayerPolicyTests {
         #expect(throws: LayerFault.noKeyOpens) { try other.unwrapped(Array(datagram.dropFirst(6))) }
     }
 
+    @Test("A fleet without a cipher sends as it is, and refuses sealed streams")
+    func withoutCipher() throws {
+        var layers = Layers<NoCipher>(options: LayerOptions(), keyring: nil)
+        #expect(layers.packetOverhead == 0)
+        #expect(try layers.wrapped([8, 1]) == [8, 1])
+        #expect(throws: LayerFault.noKey) { try layers.read([10, 0, 0, 0, 1], from: .dialler) }
+    }
+
     @Test("A member without a label refuses one")
     func labelToUnlabelled() throws {
         var sender = try Layers(label: "prod")

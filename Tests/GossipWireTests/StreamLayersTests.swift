@@ -87,6 +87,8 @@ struct StreamLayersTests {
         if let refusal = refusals[vector.id] {
             #expect(throws: refusal) { try layers.read(vector.bytes, from: .dialler) }
             #expect(throws: refusal) { try layers.read(vector.bytes, from: .dialler, inPiecesOf: [1]) }
+            let reference = try #require(vector.extra?.reference_0_2_2)
+            #expect(refusal.isAnswered == (reference != "connection closed"))
         } else if vector.id == "stream-truncated-nodes" {
             var reader = StreamReader(from: .dialler)
             #expect(try !reader.receive(vector.bytes.span, through: layers))
