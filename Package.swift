@@ -68,6 +68,9 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "pick-benchmark", dependencies: ["Vocabulary", "Upstreams", "Balancing"], swiftSettings: settings),
+        .executableTarget(
+            name: "wire-benchmark", dependencies: ["Vocabulary", "Gossip", "GossipWire", "TLS"],
+            swiftSettings: settings),
 
         tests("VocabularyTests", ["Vocabulary"]),
         tests("StatsTests", ["Stats"]),
