@@ -9,7 +9,9 @@ extension Membership {
     // MARK: Alive
 
     /// Somebody is there, by its own word passed on.
-    mutating func take(_ announcement: Announcement, at now: Instant, into effects: inout Effects) {
+    mutating func take(_ heard: Announcement, at now: Instant, into effects: inout Effects) {
+        var announcement = heard
+        announcement.record = withPort(heard.record)
         if announcement.node == id { return takeOwn(announcement, at: now, into: &effects) }
         let record = announcement.record
         guard record.versions.arePlausible, announcement.incarnation > 0, !directory.isEmpty(announcement.node) else {
@@ -48,6 +50,16 @@ extension Membership {
             if known.state == .suspect { effects.events.append(.cleared(announcement.node)) }
             if bearsNews { effects.events.append(.updated(announcement.node)) }
         }
+    }
+
+    /// An announcement without a port means the one that everybody is bound to (memberlist-wire §5).
+    private func withPort(_ record: MemberRecord) -> MemberRecord {
+        guard record.address.port == 0, let own = table.row(of: id).record else { return record }
+        var address = record.address
+        address.port = own.address.port
+        return MemberRecord(
+            address: address, meta: record.hasMeta ? record.meta : nil, versions: record.versions,
+            isRemora: record.isRemora)
     }
 
     private mutating func admit(_ announcement: Announcement, at now: Instant, into effects: inout Effects) {

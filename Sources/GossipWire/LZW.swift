@@ -20,7 +20,7 @@ package enum LZW {
 
     /// Appends what `input` stands for; bytes behind the end code are not looked at.
     ///
-    /// Memory grows with what was written, not with what may come.
+    /// Memory is three times the input's at first, and then grows with what was written; never beyond the limit.
     /// - Parameter limit: the most bytes to append.
     /// - Returns: false, with `output` as it was, for an undefined code, for more than `limit` bytes and for a missing
     ///   end code.

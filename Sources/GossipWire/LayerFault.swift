@@ -67,7 +67,7 @@ extension LayerFault: CustomStringConvertible {
         case .otherLabel: "another label than ours"
         case .noLabel: "no label where ours was expected"
         case .unexpectedLabel: "a label where it should have been removed before"
-        case .notSealed: "not encrypted, and gossip.encryption demands it"
+        case .notSealed: "not encrypted, and we insist on it"
         case .noKey: "encrypted, and we have no key"
         case .unknownSeal(let version): "not encrypted in a known way: first byte \(version)"
         case .sealTooShort(let length): "\(length) bytes, too few to be encrypted"

@@ -1,5 +1,5 @@
 // Single messages, from the type byte on (memberlist-wire §5). Names get their numbers last, so that a message that is
-// refused leaves none behind.
+// refused for anything else leaves none behind.
 
 import Gossip
 import Vocabulary

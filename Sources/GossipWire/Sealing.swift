@@ -81,7 +81,7 @@ extension Keyring {
     func open(
         _ sealed: Span<UInt8>, associated: Span<UInt8>, into output: inout [UInt8]
     ) throws(LayerFault) {
-        guard sealed.count > 0 else { throw .empty }
+        guard sealed.count > 0 else { throw .sealTooShort(length: 0) }
         guard let version = SealVersion(rawValue: sealed[0]) else { throw .unknownSeal(version: sealed[0]) }
         guard sealed.count >= version.shortest else { throw .sealTooShort(length: sealed.count) }
         let start = output.count

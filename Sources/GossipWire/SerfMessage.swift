@@ -96,6 +96,7 @@ package struct SerfState: Hashable, Sendable {
         }
     }
 
+    /// One event that was accepted at its group's time.
     package struct Event: Hashable, Sendable {
         package var name: String
         package var payload: [UInt8]
@@ -146,6 +147,7 @@ package struct SerfEvent: Hashable, Sendable {
 
 /// A question to everybody whom its filters match (serf-layer §7).
 package struct SerfQuery: Hashable, Sendable {
+    /// The wire's bits; others than these are kept and mean nothing.
     package struct Flags: OptionSet, Hashable, Sendable {
         package let rawValue: UInt32
         package init(rawValue: UInt32) { self.rawValue = rawValue }

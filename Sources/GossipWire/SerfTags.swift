@@ -3,8 +3,9 @@
 // Kept in the order of their names: the reference writes its maps in random order, which a run that is to be the same
 // every time cannot.
 
-/// A member's tags, sorted by name, each name once.
+/// A member's tags, sorted by the bytes of their names, each name once.
 package struct SerfTags: Hashable, Sendable {
+    /// A name and what it stands for; the empty value is a value.
     package struct Tag: Hashable, Sendable {
         package let name: String
         package let value: String
@@ -54,12 +55,11 @@ package struct SerfTags: Hashable, Sendable {
     /// The value of a tag; nil where there is none, which is not the empty value.
     package subscript(name: String) -> String? {
         get {
-            let place = place(of: name)
-            return place < tags.count && tags[place].name == name ? tags[place].value : nil
+            let (place, isThere) = place(of: name)
+            return isThere ? tags[place].value : nil
         }
         set {
-            let place = place(of: name)
-            let isThere = place < tags.count && tags[place].name == name
+            let (place, isThere) = place(of: name)
             switch (newValue, isThere) {
             case (let value?, true): tags[place] = Tag(name: name, value: value)
             case (let value?, false): tags.insert(Tag(name: name, value: value), at: place)
@@ -69,15 +69,15 @@ package struct SerfTags: Hashable, Sendable {
         }
     }
 
-    /// Where a name is or would be: the first that is not below it.
-    private func place(of name: String) -> Int {
+    /// Where a name is or would be. By bytes, as peers compare: to strings, two spellings of one accent are equal.
+    private func place(of name: String) -> (Int, isThere: Bool) {
         var low = 0
         var high = tags.count
         while low < high {
             let middle = (low + high) / 2
-            if tags[middle].name < name { low = middle + 1 } else { high = middle }
+            if tags[middle].name.utf8.lexicographicallyPrecedes(name.utf8) { low = middle + 1 } else { high = middle }
         }
-        return low
+        return (low, low < tags.count && tags[low].name.utf8.elementsEqual(name.utf8))
     }
 
     /// The meta that bears these tags; without tags, the one that says so.

@@ -6,8 +6,8 @@
 
 /// Finds and takes off the layers of what the other side of a stream sends, in whatever pieces it comes.
 ///
-/// Memory grows with what has come, never with what a head merely claims, up to ``longestFrame`` sealed and
-/// ``StreamScanner/longest`` otherwise, and one piece more.
+/// Memory grows with what has come, never with what a head merely claims: up to ``longestFrame`` and one piece more,
+/// twice while it is opened, or up to ``StreamScanner/longest`` and one piece more where nothing is sealed.
 package struct StreamReader: Sendable {
     /// From version to tag (memberlist-wire §9).
     package static let longestFrame = 20 << 20

@@ -120,6 +120,24 @@ import Vocabulary
         }
     }
 
+    @Test("An announcement without a port means ours, in gossip and in push-pulls")
+    func missingPort() throws {
+        var lab = Lab(others: ["o0"])
+        let record = MemberRecord(
+            address: PeerAddress(SocketAddress.IPv4(bits: 0x7F00_0009), port: 0), meta: [1], versions: .serf,
+            isRemora: true)
+        lab.hear(alive: "b", 1, record: record)
+        _ = try lab.exchange([lab.claim("c", .alive, 1, record: record)])
+        for name in ["b", "c"] {
+            let view = try #require(lab.member.view(of: lab.id(name)))
+            #expect(view.record.address == PeerAddress(SocketAddress.IPv4(bits: 0x7F00_0009), port: 1))
+            #expect(view.record.meta == [1] && view.record.isRemora)
+        }
+        // And is no conflict with what it then says with its port
+        lab.hear(alive: "b", 2, record: record)
+        #expect(lab.incarnation("b") == 2)
+    }
+
     @Test("The name of somebody who left may come back from another address, at any incarnation")
     func reclaimAfterLeave() {
         var lab = Lab(others: ["o0", "b"])

@@ -54,6 +54,30 @@ struct PacketLayersTests {
         #expect(throws: LayerFault.empty) { try layers.unwrapped(vector.bytes) }
     }
 
+    @Test(
+        "Padding is 1 to 16 bytes that say so, up to a multiple of 16",
+        arguments: [
+            // The text as it was before sealing, and how many of its bytes are the message.
+            (text: 15, ending: [1], message: 15), (text: 31, ending: [1], message: 31),
+            (text: 14, ending: [2, 2], message: 14), (text: 16, ending: [UInt8](repeating: 16, count: 16), message: 16),
+            (text: 16, ending: [1], message: nil), (text: 15, ending: [0], message: nil),
+            (text: 14, ending: [3, 2], message: nil), (text: 13, ending: [3, 1, 3], message: nil),
+            (text: 15, ending: [17], message: nil), (text: 15, ending: [UInt8](repeating: 17, count: 17), message: nil),
+            (text: 16, ending: [UInt8](repeating: 15, count: 16), message: 17),
+        ] as [(Int, [UInt8], Int?)])
+    func padding(text: Int, ending: [UInt8], message: Int?) throws {
+        let content = [UInt8](repeating: 8, count: text) + ending
+        var layers = try Layers(key: keyOf16)
+        var datagram = try layers.wrapped(content)
+        // Nothing vouches for the version.
+        datagram[0] = 0
+        if let message {
+            #expect(try layers.unwrapped(datagram) == Array(content.prefix(message)))
+        } else {
+            #expect(throws: LayerFault.badPadding) { try layers.unwrapped(datagram) }
+        }
+    }
+
     @Test("Labels are written, taken off and refused as the reference does", arguments: labelVectors)
     func labelled(vector: LayerVector) throws {
         let refusals: [String: LayerFault] = [
@@ -85,6 +109,20 @@ struct PacketLayersTests {
         #expect(try layers.wrapped(plain) == (vector.bytes.count < plain.count ? vector.bytes : plain))
         var without = try Layers()
         #expect(try without.wrapped(plain) == plain)
+    }
+
+    @Test("A message that compression makes no smaller is sent as it is")
+    func noSmaller() throws {
+        var layers = try Layers(compresses: true)
+        var lengths: Set<Int> = []
+        for count in 20...60 {
+            let message = [UInt8](repeating: 8, count: count)
+            let compressed = try layers.wrapped(message, by: .acceptor)
+            let gain = count - compressed.count
+            #expect(try layers.wrapped(message) == (gain > 0 ? compressed : message))
+            lengths.insert(gain)
+        }
+        #expect(lengths.isSuperset(of: [-1, 0, 1]))
     }
 
     @Test("Malformed packets are refused, or left to the decoder as they are", arguments: malformedVectors)
@@ -301,6 +339,10 @@ struct LayerPolicyTests {
             #expect(try second.unwrapped(sealed) == message)
             #expect(try third.unwrapped(sealed) == message)
         }
+        let ping = [UInt8](hex: "0081a55365714e6f01")
+        #expect(try first.read(keyless.wrapped(ping, by: .dialler), from: .dialler) == ping)
+        #expect(try first.read(second.wrapped(ping, by: .dialler), from: .dialler) == ping)
+        #expect(try third.read(second.wrapped(ping, by: .dialler), from: .dialler) == ping)
         #expect(first.packetOverhead == 0 && second.packetOverhead == 29)
         for stream in [try keyless.wrapped(message, by: .dialler), try first.wrapped(message, by: .dialler)] {
             #expect(stream == message)

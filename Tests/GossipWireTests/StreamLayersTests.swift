@@ -101,6 +101,13 @@ struct StreamLayersTests {
         }
     }
 
+    @Test("A frame of nothing is too short, and answered like every seal that does not open")
+    func emptyFrame() throws {
+        let layers = try Layers(key: keyOf32)
+        #expect(throws: LayerFault.sealTooShort(length: 0)) { try layers.read([10, 0, 0, 0, 0], from: .dialler) }
+        #expect(LayerFault.sealTooShort(length: 0).isAnswered)
+    }
+
     @Test("A message without a frame is whole with its last byte", arguments: plainVectors)
     func plain(vector: LayerVector) throws {
         var layers = try Layers()
