@@ -1,0 +1,219 @@
+// Holds every core against the invariants after every input.
+//
+// It asks the cores, never the world's own idea of them, and keeps its own shadows: a view that the core corrupted is
+// compared with what the core said before. What costs a table of pairs is left to the full checks.
+
+import Gossip
+import Vocabulary
+
+struct InvariantMonitor {
+    /// An invariant that does not hold, and how it shows.
+    struct Breach {
+        let invariant: Invariant
+        let detail: String
+    }
+
+    private struct Transmission: Hashable {
+        let node: Int
+        let life: Int
+        let subject: MemberID
+        let accuser: MemberID?
+        let incarnation: UInt32
+        let isDeath: Bool
+    }
+
+    private let options: WorldOptions
+    private var incarnations: [UInt32]
+    private var largestFleets: [Int]
+    /// Of each pair, by observer: 0 for not listed, else a one, the incarnation and the state.
+    private var shadows: [UInt64] = []
+    private var transmissions: [Transmission: Int] = [:]
+    private var examinations = 0
+
+    /// Every how many examinations a whole view is compared, and a core is woken for nothing.
+    private static let wholeViewEvery = 64
+
+    init(_ options: WorldOptions) {
+        self.options = options
+        incarnations = [UInt32](repeating: 0, count: options.nodes)
+        largestFleets = [Int](repeating: 0, count: options.nodes)
+        if options.checks == .full { shadows = [UInt64](repeating: 0, count: options.nodes * options.nodes) }
+    }
+
+    /// A fresh core begins at this node.
+    mutating func forget(_ node: Int) {
+        incarnations[node] = 0
+        largestFleets[node] = 0
+        guard !shadows.isEmpty else { return }
+        for index in node * options.nodes..<(node + 1) * options.nodes { shadows[index] = 0 }
+    }
+}
+
+// MARK: - One core after one input
+
+extension InvariantMonitor {
+    /// - Parameter touched: whose views the input may have changed; nil for anybody's.
+    /// - Returns: the first invariant that does not hold.
+    mutating func examine(
+        _ node: Int, _ core: Membership, hasLeft: Bool, effects: Effects, at now: Instant, touched: [MemberID]?
+    ) -> Breach? {
+        examinations += 1
+        let incarnation = core.incarnation
+        if incarnation < incarnations[node] {
+            return Breach(invariant: .ownIncarnationFalls, detail: "from \(incarnations[node]) to \(incarnation)")
+        }
+        incarnations[node] = incarnation
+        if !hasLeft {
+            let state = core.view(of: Population.id(of: node))?.state
+            if state != .alive {
+                return Breach(invariant: .seesItselfGone, detail: state.map { "\($0)" } ?? "not listed")
+            }
+        }
+        guard options.checks == .full else { return nil }
+        largestFleets[node] = max(largestFleets[node], core.listed)
+        let isWhole = touched == nil || examinations.isMultiple(of: InvariantMonitor.wholeViewEvery)
+        if let breach = isWhole ? compareAll(node, core) : compare(node, core, effects, touched ?? []) {
+            return breach
+        }
+        return examinations.isMultiple(of: InvariantMonitor.wholeViewEvery) ? wakeForNothing(core, at: now) : nil
+    }
+
+    private mutating func compare(_ node: Int, _ core: Membership, _ effects: Effects, _ touched: [MemberID])
+        -> Breach?
+    {
+        for id in touched {
+            if let breach = compare(node, id, core.view(of: id)) { return breach }
+        }
+        for event in effects.events {
+            guard let id = event.subject else { continue }
+            // It may have been forgotten and learned anew in one go.
+            if case .forgotten = event { shadows[node * options.nodes + Int(id.index)] = 0 }
+            if let breach = compare(node, id, core.view(of: id)) { return breach }
+        }
+        return nil
+    }
+
+    private mutating func compareAll(_ node: Int, _ core: Membership) -> Breach? {
+        for member in 0..<options.nodes {
+            let id = Population.id(of: member)
+            if let breach = compare(node, id, core.view(of: id)) { return breach }
+        }
+        return nil
+    }
+
+    private mutating func compare(_ node: Int, _ id: MemberID, _ view: Membership.View?) -> Breach? {
+        guard Int(id.index) < options.nodes else { return nil }
+        let place = node * options.nodes + Int(id.index)
+        let before = shadows[place]
+        guard let view else {
+            shadows[place] = 0
+            return nil
+        }
+        let after = 1 << 48 | UInt64(view.incarnation) << 8 | UInt64(view.state.rawValue)
+        shadows[place] = after
+        guard after < before else { return nil }
+        let old = UInt32(truncatingIfNeeded: before >> 8)
+        if view.incarnation < old {
+            return Breach(
+                invariant: .viewedIncarnationFalls, detail: "of n\(id.index) from \(old) to \(view.incarnation)")
+        }
+        return Breach(
+            invariant: .viewedStateGoesBack,
+            detail: "of n\(id.index) at incarnation \(old) from state \(before & 0xFF) to \(view.state)")
+    }
+
+    /// Wakes a copy before its time.
+    private func wakeForNothing(_ core: Membership, at now: Instant) -> Breach? {
+        guard core.nextWake > now else { return nil }
+        var copy = core
+        var effects = Effects()
+        copy.wake(at: now, into: &effects)
+        guard !effects.isEmpty || copy.nextWake != core.nextWake else { return nil }
+        return Breach(
+            invariant: .speaksUnasked,
+            detail: "\(effects.datagrams.count) datagrams, \(effects.streams.count) streams, \(effects.events.count)"
+                + " events, \(core.nextWake.nanoseconds - now.nanoseconds) ns before its time")
+    }
+}
+
+// MARK: - What it sends
+
+extension InvariantMonitor {
+    /// - Parameter length: of the whole datagram, as encoded.
+    mutating func examine(_ datagram: Datagram, length: Int, from node: Int, life: Int, to receiver: Int?) -> Breach? {
+        let budget = options.options.packetBudget
+        if datagram.messages.isEmpty {
+            return Breach(invariant: .datagramEmpty, detail: "to \(datagram.to)")
+        }
+        if length + options.options.packetOverhead > budget {
+            return Breach(
+                invariant: .datagramTooLong, detail: "\(length) bytes to \(datagram.to); the budget is \(budget)")
+        }
+        if let breach = examine(destination: datagram.to, from: node, to: receiver) { return breach }
+        guard options.checks == .full else { return nil }
+        for message in datagram.messages {
+            if let breach = count(message, from: node, life: life, to: receiver) { return breach }
+        }
+        return nil
+    }
+
+    /// Where a datagram or a stream goes.
+    func examine(destination: PeerAddress, from node: Int, to receiver: Int?) -> Breach? {
+        if receiver == node { return Breach(invariant: .sentToItself, detail: "\(destination)") }
+        if receiver == nil { return Breach(invariant: .sentToNobody, detail: "\(destination)") }
+        return nil
+    }
+
+    private mutating func count(_ message: Message, from node: Int, life: Int, to receiver: Int?) -> Breach? {
+        let key: Transmission
+        switch message {
+        case .alive(let announcement):
+            key = Transmission(
+                node: node, life: life, subject: announcement.node, accuser: nil,
+                incarnation: announcement.incarnation, isDeath: false)
+        case .suspect(let accusation):
+            key = Transmission(
+                node: node, life: life, subject: accusation.node, accuser: accusation.from,
+                incarnation: accusation.incarnation, isDeath: false)
+        case .dead(let accusation):
+            key = Transmission(
+                node: node, life: life, subject: accusation.node, accuser: accusation.from,
+                incarnation: accusation.incarnation, isDeath: true)
+        case .ping, .indirectPing, .ack, .nack, .user, .viewChecksum: return nil
+        }
+        // A suspect is told with every ping, so that it may refute at once (Lifeguard §IV-C).
+        if receiver == Int(key.subject.index) { return nil }
+        let sent = transmissions[key, default: 0] + 1
+        transmissions[key] = sent
+        let bound = transmissionBound(node)
+        guard sent > bound else { return nil }
+        return Breach(
+            invariant: .sentTooOften,
+            detail:
+                "\(key.isDeath ? "death" : key.accuser == nil ? "announcement" : "suspicion") of n\(key.subject.index)"
+                + " at incarnation \(key.incarnation) for the \(sent)th time; the bound is \(bound)")
+    }
+
+    /// Multiplier × ⌈log₁₀(n + 1)⌉, for the largest n that the core ever had. In integers: no rounding at powers of ten.
+    private func transmissionBound(_ node: Int) -> Int {
+        var digits = 0
+        var power = 1
+        while power < largestFleets[node] + 1 {
+            power *= 10
+            digits += 1
+        }
+        return options.options.retransmitMultiplier * max(1, digits)
+    }
+}
+
+extension MembershipEvent {
+    /// Whose view changed; nil where it is about nobody's.
+    var subject: MemberID? {
+        switch self {
+        case .joined(let id), .updated(let id), .suspected(let id), .cleared(let id), .died(let id), .left(let id),
+            .forgotten(let id), .conflict(let id, _), .datagramsLost(let id), .measured(let id, _, _):
+            id
+        case .refuted, .stalled, .seedJoined, .seedFailed, .leaveSpread, .user, .userState, .refusedExchange: nil
+        }
+    }
+}
