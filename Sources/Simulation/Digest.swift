@@ -36,8 +36,8 @@ struct Digest: Hashable, Sendable {
 // MARK: - Of a core and its effects
 
 extension Digest {
-    /// Takes in what a core did in answer to one input.
-    mutating func mix(_ effects: Effects, of core: Membership) {
+    /// Takes in what a core did in answer to one input. It reads the core only: see ``Inhabitant/readNextWake()``.
+    mutating func mix(_ effects: Effects, of core: inout Membership) {
         for datagram in effects.datagrams {
             mix(datagram.to)
             mix(datagram.recipient)

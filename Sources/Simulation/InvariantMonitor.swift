@@ -52,10 +52,11 @@ struct InvariantMonitor {
 // MARK: - One core after one input
 
 extension InvariantMonitor {
+    /// Reads the core only: see ``Inhabitant/readNextWake()``.
     /// - Parameter touched: whose views the input may have changed; nil for anybody's.
     /// - Returns: the first invariant that does not hold.
     mutating func examine(
-        _ node: Int, _ core: Membership, hasLeft: Bool, effects: Effects, at now: Instant, touched: [MemberID]?
+        _ node: Int, _ core: inout Membership, hasLeft: Bool, effects: Effects, at now: Instant, touched: [MemberID]?
     ) -> Breach? {
         examinations += 1
         let incarnation = core.incarnation
@@ -72,13 +73,13 @@ extension InvariantMonitor {
         guard options.checks == .full else { return nil }
         largestFleets[node] = max(largestFleets[node], core.listed)
         let isWhole = touched == nil || examinations.isMultiple(of: InvariantMonitor.wholeViewEvery)
-        if let breach = isWhole ? compareAll(node, core) : compare(node, core, effects, touched ?? []) {
+        if let breach = isWhole ? compareAll(node, &core) : compare(node, &core, effects, touched ?? []) {
             return breach
         }
         return examinations.isMultiple(of: InvariantMonitor.wholeViewEvery) ? wakeForNothing(core, at: now) : nil
     }
 
-    private mutating func compare(_ node: Int, _ core: Membership, _ effects: Effects, _ touched: [MemberID])
+    private mutating func compare(_ node: Int, _ core: inout Membership, _ effects: Effects, _ touched: [MemberID])
         -> Breach?
     {
         for id in touched {
@@ -93,7 +94,7 @@ extension InvariantMonitor {
         return nil
     }
 
-    private mutating func compareAll(_ node: Int, _ core: Membership) -> Breach? {
+    private mutating func compareAll(_ node: Int, _ core: inout Membership) -> Breach? {
         for member in 0..<options.nodes {
             let id = Population.id(of: member)
             if let breach = compare(node, id, core.view(of: id)) { return breach }

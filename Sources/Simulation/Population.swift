@@ -114,6 +114,14 @@ struct Inhabitant {
 
     init(core: Membership) { self.core = core }
 
+    /// When the core wants to be woken.
+    // Mutating, although it changes nothing: a getter would be called on a copy of the core, which counts a reference
+    // for each of its tables; this is the world's innermost loop.
+    mutating func readNextWake() -> Instant { core.nextWake }
+
+    /// Takes in what the core did in answer to one input.
+    mutating func note(_ effects: Effects) { digest.mix(effects, of: &core) }
+
     /// Replaces the core by a fresh one and starts it.
     mutating func boot(_ core: Membership, knowing claims: [MemberClaim], at now: Instant, into effects: inout Effects)
     {

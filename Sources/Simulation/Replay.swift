@@ -146,7 +146,7 @@ package struct Replay {
 
     private mutating func verify(_ entry: EventLog.Entry) throws(Divergence) {
         let node = Int(entry.node)
-        nodes[node].digest.mix(effects, of: nodes[node].core)
+        nodes[node].note(effects)
         guard nodes[node].digest.short == entry.digest else { throw divergence(.effects) }
     }
 

@@ -6,6 +6,8 @@ import Vocabulary
 struct SimulatedNode {
     var inhabitant: Inhabitant
     let clock: NodeClock
+    /// The core's answer after its last input: it changes by nothing else.
+    var nextWake = Instant(nanoseconds: .max)
     /// The world's time of the pending wake; the end of time for none.
     var wakeAt = Int64.max
     var isPaused = false

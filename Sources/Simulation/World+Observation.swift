@@ -186,7 +186,7 @@ package struct Watch: Sendable {
         times.indices.compactMap { $0 == member ? nil : times[$0] }
     }
 
-    mutating func look(from node: Int, _ core: Membership, at time: Int64) {
+    mutating func look(from node: Int, _ core: inout Membership, at time: Int64) {
         guard let view = core.view(of: Population.id(of: member)) else { return }
         let now = Duration.nanoseconds(time)
         if view.incarnation >= incarnation, informed[node] == nil { informed[node] = now }
@@ -205,7 +205,7 @@ extension World {
     package mutating func watch(_ member: Int, incarnation: UInt32? = nil) -> Int {
         let incarnation = incarnation ?? nodes[member].inhabitant.core.incarnation
         var watch = Watch(member: member, incarnation: incarnation, nodes: nodes.count, at: time)
-        for node in residents { watch.look(from: node, nodes[node].inhabitant.core, at: time) }
+        for node in residents { watch.look(from: node, &nodes[node].inhabitant.core, at: time) }
         watches.append(watch)
         return watches.count - 1
     }

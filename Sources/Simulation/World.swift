@@ -42,7 +42,7 @@ package struct World {
     /// Whose views the input at hand may change; nil for anybody's.
     var touched: [MemberID]? = []
 
-    /// Inputs told so far, and events of the network.
+    /// Inputs told to cores so far.
     package internal(set) var steps = 0
     /// The first invariant that did not hold; nothing runs after it.
     package internal(set) var violation: Violation?
@@ -110,7 +110,6 @@ extension World {
         if let violation { throw violation }
         while let next = queue.nextTime, next <= end.nanoseconds, let event = queue.popFirst() {
             time = event.time
-            steps += 1
             take(event)
             if let violation { throw violation }
         }
@@ -147,32 +146,28 @@ extension World {
         guard nodes[node].wakeAt == due else { return }
         nodes[node].wakeAt = .max
         guard nodes[node].isAwake else { return }
-        if nodes[node].inhabitant.core.nextWake <= nodes[node].clock.reading(at: time) {
+        if isDue(node) {
             wake(node)
         } else {
             arm(node)
         }
     }
 
-    func isDue(_ node: Int) -> Bool {
-        nodes[node].inhabitant.core.nextWake <= nodes[node].clock.reading(at: time)
-    }
+    func isDue(_ node: Int) -> Bool { nodes[node].nextWake <= nodes[node].clock.reading(at: time) }
 
     mutating func wake(_ node: Int) {
         let now = nodes[node].clock.reading(at: time)
         nodes[node].inhabitant.core.wake(at: now, into: &effects)
         touched?.removeAll(keepingCapacity: true)
         settle(node, .wake, at: now)
-        if nodes[node].inhabitant.core.nextWake <= now {
-            report(
-                .stillDue, node,
-                "its next wake is \(now.nanoseconds - nodes[node].inhabitant.core.nextWake.nanoseconds) ns ago")
+        if nodes[node].nextWake <= now {
+            report(.stillDue, node, "its next wake was \(now.nanoseconds - nodes[node].nextWake.nanoseconds) ns ago")
         }
     }
 
     /// Sees to it that the node is woken when it wants to be.
     mutating func arm(_ node: Int) {
-        let due = max(time, nodes[node].clock.world(at: nodes[node].inhabitant.core.nextWake))
+        let due = max(time, nodes[node].clock.world(at: nodes[node].nextWake))
         guard due < nodes[node].wakeAt, due < .max else { return }
         nodes[node].wakeAt = due
         queue.schedule(.wake, node: node, at: due)
@@ -198,21 +193,23 @@ extension World {
     mutating func settle(
         _ node: Int, _ kind: EventLog.Kind, _ argument: UInt64 = 0, stream: UInt32 = 0, at now: Instant
     ) {
+        steps += 1
         if let sabotage { sabotage(node, &nodes[node].inhabitant.core, &effects) }
         if options.isRecorded { record(node, kind, argument, stream, at: now) }
         if options.checks != .off { verify(node, at: now) }
         if !effects.events.isEmpty { take(events: effects.events, of: node) }
-        for index in watches.indices { watches[index].look(from: node, nodes[node].inhabitant.core, at: time) }
+        for index in watches.indices { watches[index].look(from: node, &nodes[node].inhabitant.core, at: time) }
         for index in effects.datagrams.indices { send(index, from: node) }
         for index in effects.streams.indices { carryOut(effects.streams[index], of: node, at: now) }
         effects.removeAll()
+        nodes[node].nextWake = nodes[node].inhabitant.readNextWake()
         arm(node)
     }
 
     private mutating func record(
         _ node: Int, _ kind: EventLog.Kind, _ argument: UInt64, _ stream: UInt32, at now: Instant
     ) {
-        nodes[node].inhabitant.digest.mix(effects, of: nodes[node].inhabitant.core)
+        nodes[node].inhabitant.note(effects)
         log.entries.append(
             EventLog.Entry(
                 world: time, local: now.nanoseconds, argument: argument, node: UInt32(node), stream: stream,
@@ -221,7 +218,7 @@ extension World {
 
     private mutating func verify(_ node: Int, at now: Instant) {
         let breach = monitor.examine(
-            node, nodes[node].inhabitant.core, hasLeft: nodes[node].hasLeft, effects: effects, at: now,
+            node, &nodes[node].inhabitant.core, hasLeft: nodes[node].hasLeft, effects: effects, at: now,
             touched: touched)
         if let breach { report(breach.invariant, node, breach.detail) }
     }
