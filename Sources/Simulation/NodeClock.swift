@@ -33,7 +33,13 @@ package struct NodeClock: Hashable, Sendable {
         let elapsed = local.nanoseconds - offset
         guard partsPerBillion != 0 else { return elapsed }
         var guess = elapsed - drift(after: elapsed)
-        while reading(at: guess) < local { guess += local.nanoseconds - reading(at: guess).nanoseconds }
+        // Each step leaves of the error what the clock is wrong by: a tenth at most.
+        var error: Int64
+        repeat {
+            error = local.nanoseconds - reading(at: guess).nanoseconds
+            guess += error
+        } while abs(error) > 1
+        while reading(at: guess) < local { guess += 1 }
         return guess
     }
 

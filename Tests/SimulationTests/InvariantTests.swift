@@ -1,0 +1,139 @@
+// Each invariant is seen to fire on a core that is broken on purpose, and none on one that is not.
+
+import Gossip
+import Testing
+import Vocabulary
+
+@testable import Simulation
+
+@Suite("Invariants fire on broken cores")
+struct InvariantTests {
+    private static func world(nodes: Int = 3, forbids: WorldOptions.Forbidden = .nothing) throws -> World {
+        var options = WorldOptions(nodes: nodes, seed: 1, checks: .full, isRecorded: true)
+        options.forbids = forbids
+        return try World(options)
+    }
+
+    /// Breaks node 0 in a way that this invariant is there for.
+    private static func provoke(_ invariant: Invariant) throws {
+        var world = try world(forbids: forbids(invariant))
+        switch invariant {
+        case .ownIncarnationFalls:
+            let old = world.core(of: 0)
+            world.update(0)
+            try put(old, intoNode0Of: &world)
+        case .seesItselfGone:
+            try put(world.population.core(of: 1, life: 9), intoNode0Of: &world)
+        case .viewedIncarnationFalls:
+            let old = world.core(of: 0)
+            world.update(1)
+            try world.run(for: .seconds(10))
+            try put(old, intoNode0Of: &world)
+        case .viewedStateGoesBack:
+            let old = world.core(of: 0)
+            world.crash(1)
+            _ = try world.run(atMost: .seconds(60), step: .seconds(1)) { $0.view(of: 1, from: 0)?.state == .dead }
+            try put(old, intoNode0Of: &world)
+        case .stillDue:
+            let old = world.core(of: 0)
+            world.sabotage = { node, core, _ in if node == 0 { core = old } }
+            try world.run(for: .seconds(10))
+        case .speaksUnasked:
+            world.monitor.wakeEarly = { $0.wake(at: $0.nextWake, into: &$2) }
+            try world.run(for: .seconds(60))
+        case .viewsDiffer:
+            world.sabotage = { _, _, effects in effects.removeAll() }
+            world.update(0)
+            try world.run(for: .seconds(10))
+            try world.requireAgreement()
+        case .falseSuspicion, .falseDeath:
+            world.sabotage = { _, _, effects in silence(&effects) }
+            try world.run(for: .seconds(200))
+        case .sentTooOften, .datagramTooLong, .datagramEmpty, .sentToItself, .sentToNobody, .streamMisused,
+            .bytesDiffer:
+            let wrong = corruption(invariant, in: world)
+            world.sabotage = { node, _, effects in if node == 0 { wrong(&effects) } }
+            try world.run(for: .seconds(60))
+        }
+    }
+
+    private static func forbids(_ invariant: Invariant) -> WorldOptions.Forbidden {
+        switch invariant {
+        case .falseSuspicion: .falseSuspicions
+        case .falseDeath: .falseDeaths
+        default: .nothing
+        }
+    }
+
+    /// Puts another core in the place of node 0's, and has the whole view compared.
+    private static func put(_ core: Membership, intoNode0Of world: inout World) throws {
+        world.sabotage = { node, place, effects in
+            guard node == 0 else { return }
+            place = core
+            effects.removeAll()
+        }
+        world.join(0)
+        try world.run(for: .milliseconds(1))
+    }
+
+    /// Takes every word of a member's life out of what is sent: acks, and what it says of itself.
+    private static func silence(_ effects: inout Effects) {
+        for index in effects.datagrams.indices {
+            effects.datagrams[index].messages.removeAll { message in
+                switch message {
+                case .ack, .alive, .nack: true
+                default: false
+                }
+            }
+        }
+        effects.datagrams.removeAll { $0.messages.isEmpty }
+        effects.streams.removeAll()
+    }
+
+    /// One wrong effect, put in after every input.
+    private static func corruption(_ invariant: Invariant, in world: World) -> (inout Effects) -> Void {
+        func send(to node: Int, _ messages: [Message]) -> (inout Effects) -> Void {
+            { $0.datagrams.append(Datagram(to: Population.address(of: node), recipient: nil, messages: messages)) }
+        }
+        switch invariant {
+        case .sentTooOften:
+            let record = world.population.records[2]
+            return send(
+                to: 1, [.alive(Announcement(node: Population.id(of: 2), incarnation: 1, record: record))])
+        case .datagramTooLong: return send(to: 1, [.user([UInt8](repeating: 0, count: 1401))])
+        case .datagramEmpty: return send(to: 1, [])
+        case .sentToItself: return send(to: 0, [.nack(sequence: 1)])
+        case .sentToNobody: return send(to: 3, [.nack(sequence: 1)])
+        default:
+            return { $0.streams.append(.answer(StreamID(side: .accepted, number: 99), .error("nobody asked"))) }
+        }
+    }
+
+    @Test("Each one fires for what it is there for", arguments: Invariant.allCases.filter { $0 != .bytesDiffer })
+    func fires(invariant: Invariant) throws {
+        let violation = #expect(throws: Violation.self) { try InvariantTests.provoke(invariant) }
+        #expect(violation?.invariant == invariant, "\(violation.map(\.description) ?? "")")
+        #expect(violation?.seed == 1)
+        #expect(violation?.line != nil)
+        #expect(violation?.description.contains("replay: remora simulate membership --replay") == true)
+    }
+
+    @Test("None fires on cores that are not broken, whatever happens to them", arguments: Seeds.sample)
+    func silent(seed: UInt64) throws {
+        _ = try EventLogTests.busyWorld(seed: seed)
+    }
+
+    @Test("After a violation a world stands still")
+    func standsStill() throws {
+        var world = try InvariantTests.world()
+        world.sabotage = InvariantTests.emptyDatagrams
+        #expect(throws: Violation.self) { try world.run(for: .seconds(10)) }
+        let time = world.now
+        #expect(throws: Violation.self) { try world.run(for: .seconds(10)) }
+        #expect(world.now == time)
+    }
+
+    private static func emptyDatagrams(_ node: Int, _ core: inout Membership, _ effects: inout Effects) {
+        effects.datagrams.append(Datagram(to: Population.address(of: 1), recipient: nil, messages: []))
+    }
+}
