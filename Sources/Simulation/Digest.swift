@@ -46,7 +46,7 @@ extension Digest {
         for effect in effects.streams { mix(effect) }
         mix(effects.events.count)
         mix(core.nextWake.nanoseconds)
-        mix(UInt64(core.incarnation) << 32 | UInt64(core.health))
+        mix(UInt64(core.incarnation) << 32 | UInt64(core.healthScore))
         mix(UInt64(core.listed) << 32 | UInt64(core.present))
         mix(core.viewChecksum)
     }

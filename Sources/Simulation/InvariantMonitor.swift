@@ -69,7 +69,7 @@ extension InvariantMonitor {
         }
         incarnations[node] = incarnation
         if !hasLeft {
-            let state = core.view(of: Population.id(of: node))?.state
+            let state = core.claim(about: Population.id(of: node))?.state
             if state != .alive {
                 return Breach(invariant: .seesItselfGone, detail: state.map { "\($0)" } ?? "not listed")
             }
@@ -89,13 +89,13 @@ extension InvariantMonitor {
         -> Breach?
     {
         for id in touched {
-            if let breach = compare(node, id, core.view(of: id)) { return breach }
+            if let breach = compare(node, id, core.claim(about: id)) { return breach }
         }
         for event in effects.events {
             guard let id = event.subject else { continue }
             // It may have been forgotten and learned anew in one go.
             if case .forgotten = event { shadows[node * options.nodes + Int(id.index)] = 0 }
-            if let breach = compare(node, id, core.view(of: id)) { return breach }
+            if let breach = compare(node, id, core.claim(about: id)) { return breach }
         }
         return nil
     }
@@ -103,30 +103,30 @@ extension InvariantMonitor {
     private mutating func compareAll(_ node: Int, _ core: inout Membership) -> Breach? {
         for member in 0..<options.nodes {
             let id = Population.id(of: member)
-            if let breach = compare(node, id, core.view(of: id)) { return breach }
+            if let breach = compare(node, id, core.claim(about: id)) { return breach }
         }
         return nil
     }
 
-    private mutating func compare(_ node: Int, _ id: MemberID, _ view: Membership.View?) -> Breach? {
+    private mutating func compare(_ node: Int, _ id: MemberID, _ claim: Claim?) -> Breach? {
         guard Int(id.index) < options.nodes else { return nil }
         let place = node * options.nodes + Int(id.index)
         let before = shadows[place]
-        guard let view else {
+        guard let claim else {
             shadows[place] = 0
             return nil
         }
-        let after = 1 << 48 | UInt64(view.incarnation) << 8 | UInt64(view.state.rawValue)
+        let after = 1 << 48 | UInt64(claim.incarnation) << 8 | UInt64(claim.state.rawValue)
         shadows[place] = after
         guard after < before else { return nil }
         let old = UInt32(truncatingIfNeeded: before >> 8)
-        if view.incarnation < old {
+        if claim.incarnation < old {
             return Breach(
-                invariant: .viewedIncarnationFalls, detail: "of n\(id.index) from \(old) to \(view.incarnation)")
+                invariant: .viewedIncarnationFalls, detail: "of n\(id.index) from \(old) to \(claim.incarnation)")
         }
         return Breach(
             invariant: .viewedStateGoesBack,
-            detail: "of n\(id.index) at incarnation \(old) from state \(before & 0xFF) to \(view.state)")
+            detail: "of n\(id.index) at incarnation \(old) from state \(before & 0xFF) to \(claim.state)")
     }
 
     /// Wakes a copy before its time.

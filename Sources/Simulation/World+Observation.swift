@@ -9,6 +9,11 @@ extension World {
         nodes[node].inhabitant.core.view(of: Population.id(of: member))
     }
 
+    /// What one node holds of a member; nil where it is not listed. Cheaper than ``view(of:from:)``.
+    package func claim(about member: Int, from node: Int) -> Claim? {
+        nodes[node].inhabitant.core.claim(about: Population.id(of: member))
+    }
+
     /// A copy of the core of a node.
     package func core(of node: Int) -> Membership { nodes[node].inhabitant.core }
     /// Whether its process is there, paused or not.
@@ -24,12 +29,12 @@ extension World {
 
     /// How many residents, the member included, know it at this incarnation or a higher one.
     package func awareNodes(of member: Int, incarnation: UInt32) -> Int {
-        residents.count { (view(of: member, from: $0)?.incarnation ?? 0) >= incarnation }
+        residents.count { (claim(about: member, from: $0)?.incarnation ?? 0) >= incarnation }
     }
 
     /// How many residents other than the member see it in one of these states.
     package func nodes(seeing member: Int, as states: MemberState...) -> Int {
-        residents.count { $0 != member && (view(of: member, from: $0).map { states.contains($0.state) } ?? false) }
+        residents.count { $0 != member && (claim(about: member, from: $0).map { states.contains($0.state) } ?? false) }
     }
 }
 
@@ -51,18 +56,18 @@ extension World {
         for node in group { isThere[node] = true }
         for node in group {
             for member in nodes.indices {
-                let view = view(of: member, from: node)
+                let claim = claim(about: member, from: node)
                 guard isThere[member] else {
-                    if let view, view.state.isPresent {
-                        return (node, "n\(member), which is not there, is seen \(view.state)")
+                    if let claim, claim.state.isPresent {
+                        return (node, "n\(member), which is not there, is seen \(claim.state)")
                     }
                     continue
                 }
-                guard let view else { return (node, "n\(member) is not listed") }
+                guard let claim else { return (node, "n\(member) is not listed") }
                 let incarnation = nodes[member].inhabitant.core.incarnation
-                if view.state != .alive || view.incarnation != incarnation {
+                if claim.state != .alive || claim.incarnation != incarnation {
                     return (
-                        node, "n\(member), alive at \(incarnation), is seen \(view.state) at \(view.incarnation)"
+                        node, "n\(member), alive at \(incarnation), is seen \(claim.state) at \(claim.incarnation)"
                     )
                 }
             }
@@ -187,11 +192,11 @@ package struct Watch: Sendable {
     }
 
     mutating func look(from node: Int, _ core: inout Membership, at time: Int64) {
-        guard let view = core.view(of: Population.id(of: member)) else { return }
+        guard let claim = core.claim(about: Population.id(of: member)) else { return }
         let now = Duration.nanoseconds(time)
-        if view.incarnation >= incarnation, informed[node] == nil { informed[node] = now }
-        switch view.state {
-        case .alive: if view.incarnation >= incarnation, alive[node] == nil { alive[node] = now }
+        if claim.incarnation >= incarnation, informed[node] == nil { informed[node] = now }
+        switch claim.state {
+        case .alive: if claim.incarnation >= incarnation, alive[node] == nil { alive[node] = now }
         case .suspect: if suspected[node] == nil { suspected[node] = now }
         case .dead, .left: if gone[node] == nil { gone[node] = now }
         }

@@ -25,8 +25,8 @@ struct WorldTests {
         try world.run(for: .seconds(5))
         var other = world
         other.crash(1)
-        try other.run(for: .seconds(60))
-        try world.run(for: .seconds(60))
+        try other.run(for: .seconds(20))
+        try world.run(for: .seconds(20))
         #expect(other.nodes(seeing: 1, as: .dead) == 4)
         #expect(world.nodes(seeing: 1, as: .alive) == 4)
     }
