@@ -13,7 +13,7 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     /// At one incarnation a member's state in a view never goes back: alive, suspect, dead, left.
     case viewedStateGoesBack
     /// One accusation or announcement is sent at most `retransmitMultiplier` × ⌈log₁₀(n + 1)⌉ times per core
-    /// (memberlist-behaviour §5), those to whom it is about apart.
+    /// (memberlist-behaviour §5), not counting the member that it is about; anew once that was forgotten.
     case sentTooOften
     /// A datagram is no longer than the packet budget.
     case datagramTooLong

@@ -16,6 +16,8 @@ struct InvariantMonitor {
     private struct Transmission: Hashable {
         let node: Int
         let life: Int
+        /// How often the node had forgotten the subject: what is learned anew is told anew.
+        let forgotten: UInt16
         let subject: MemberID
         let accuser: MemberID?
         let incarnation: UInt32
@@ -27,6 +29,8 @@ struct InvariantMonitor {
     private var largestFleets: [Int]
     /// Of each pair, by observer: 0 for not listed, else a one, the incarnation and the state.
     private var shadows: [UInt64] = []
+    /// Of each pair, by observer: how often it forgot the member.
+    private var oblivions: [UInt16] = []
     private var transmissions: [Transmission: Int] = [:]
     /// By node.
     private var examinations: [Int]
@@ -41,7 +45,9 @@ struct InvariantMonitor {
         incarnations = [UInt32](repeating: 0, count: options.nodes)
         largestFleets = [Int](repeating: 0, count: options.nodes)
         examinations = largestFleets
-        if options.checks == .full { shadows = [UInt64](repeating: 0, count: options.nodes * options.nodes) }
+        guard options.checks == .full else { return }
+        shadows = [UInt64](repeating: 0, count: options.nodes * options.nodes)
+        oblivions = [UInt16](repeating: 0, count: shadows.count)
     }
 
     /// A fresh core begins at this node.
@@ -76,6 +82,11 @@ extension InvariantMonitor {
         }
         guard options.checks == .full else { return nil }
         largestFleets[node] = max(largestFleets[node], core.listed)
+        for case .forgotten(let id) in effects.events where Int(id.index) < options.nodes {
+            let place = node * options.nodes + Int(id.index)
+            shadows[place] = 0
+            oblivions[place] &+= 1
+        }
         let isRound = examinations[node].isMultiple(of: InvariantMonitor.wholeViewEvery)
         if let breach = isRound || touched == nil
             ? compareAll(node, &core) : compare(node, &core, effects, touched ?? [])
@@ -93,8 +104,6 @@ extension InvariantMonitor {
         }
         for event in effects.events {
             guard let id = event.subject else { continue }
-            // It may have been forgotten and learned anew in one go.
-            if case .forgotten = event { shadows[node * options.nodes + Int(id.index)] = 0 }
             if let breach = compare(node, id, core.claim(about: id)) { return breach }
         }
         return nil
@@ -172,24 +181,23 @@ extension InvariantMonitor {
     }
 
     private mutating func count(_ message: Message, from node: Int, life: Int, to receiver: Int?) -> Breach? {
-        let key: Transmission
+        let subject: MemberID
+        let accuser: MemberID?
+        let incarnation: UInt32
+        var isDeath = false
         switch message {
-        case .alive(let announcement):
-            key = Transmission(
-                node: node, life: life, subject: announcement.node, accuser: nil,
-                incarnation: announcement.incarnation, isDeath: false)
-        case .suspect(let accusation):
-            key = Transmission(
-                node: node, life: life, subject: accusation.node, accuser: accusation.from,
-                incarnation: accusation.incarnation, isDeath: false)
-        case .dead(let accusation):
-            key = Transmission(
-                node: node, life: life, subject: accusation.node, accuser: accusation.from,
-                incarnation: accusation.incarnation, isDeath: true)
+        case .alive(let said): (subject, accuser, incarnation) = (said.node, nil, said.incarnation)
+        case .suspect(let said): (subject, accuser, incarnation) = (said.node, said.from, said.incarnation)
+        case .dead(let said):
+            (subject, accuser, incarnation) = (said.node, said.from, said.incarnation)
+            isDeath = true
         case .ping, .indirectPing, .ack, .nack, .user, .viewChecksum: return nil
         }
         // A suspect is told with every ping, so that it may refute at once (Lifeguard §IV-C).
-        if receiver == Int(key.subject.index) { return nil }
+        guard Int(subject.index) < options.nodes, receiver != Int(subject.index) else { return nil }
+        let key = Transmission(
+            node: node, life: life, forgotten: oblivions[node * options.nodes + Int(subject.index)], subject: subject,
+            accuser: accuser, incarnation: incarnation, isDeath: isDeath)
         let sent = transmissions[key, default: 0] + 1
         transmissions[key] = sent
         let bound = transmissionBound(node)

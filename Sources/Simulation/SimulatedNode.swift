@@ -65,7 +65,6 @@ struct FlyingDatagram {
 /// A stream from its first packet until both ends have closed and nothing of it is under way.
 struct FlyingStream {
     let opener: Int
-    let openerLife: Int
     let openedNumber: UInt32
     let acceptor: Int
     var acceptorLife = 0
@@ -74,7 +73,7 @@ struct FlyingStream {
     /// What is under way, and its number.
     var message: StreamMessage?
     var messageNumber: UInt64
-    /// The opener waits for the outcome.
+    /// The opener waits for the outcome, in the life in which it opened.
     var isOpen = true
     /// The acceptor may answer.
     var isAccepted = false

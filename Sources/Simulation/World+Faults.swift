@@ -109,6 +109,7 @@ extension World {
         }
         nodes[node].inhabitant.isRunning = false
         nodes[node].isPaused = false
+        abandonStreams(of: node)
         // Nobody reads what waits any more; what is of streams finds the process gone.
         for waiting in takeInbox(of: node) {
             if waiting.kind == .datagram {
@@ -117,7 +118,6 @@ extension World {
                 advance(stream: waiting.payload, waiting.kind, at: node)
             }
         }
-        abandonStreams(of: node)
     }
 
     private mutating func restart(node: Int) {

@@ -46,7 +46,7 @@ extension World {
             return report(.bytesDiffer, node, "stream message \(number) cannot be read")
         }
         var flight = FlyingStream(
-            opener: node, openerLife: nodes[node].inhabitant.life, openedNumber: stream.number, acceptor: acceptor,
+            opener: node, openedNumber: stream.number, acceptor: acceptor,
             isAnswered: isAnswered, message: request, messageNumber: number)
         flight.legs = 1
         let slot = streams.insert(flight)
@@ -111,7 +111,7 @@ extension World {
             nodes[node].inbox.append(SimulatedNode.Waiting(kind: kind, payload: slot))
             return
         }
-        streams[slot].legs -= 1
+        // The leg counts until the end of this: what the core does now must not free the slot.
         let stream = streams[slot]
         switch kind {
         case .connect:
@@ -130,6 +130,7 @@ extension World {
             if stream.isOpen, takeOpened(stream.openedNumber, of: node) != nil { fail(stream, at: node) }
         case .fault, .wake, .begin, .resume, .datagram: break
         }
+        streams[slot].legs -= 1
         freeIfOver(slot)
     }
 

@@ -214,11 +214,12 @@ struct WorldStreamTests {
         #expect(world.log.entries.contains { $0.node == 0 && $0.kind == .request })
     }
 
-    @Test("An acceptor that crashes meanwhile is noticed at once")
-    func crashed() throws {
+    @Test("An acceptor that crashes meanwhile is noticed at once, restarted or not", arguments: [true, false])
+    func crashed(isRestarted: Bool) throws {
         var world = try pair()
         try world.run(for: .milliseconds(25))
         world.crash(0)
+        if isRestarted { world.restart(0) }
         try world.run(for: .seconds(1))
         #expect(time(of: .fail, in: world) == 40)
     }
