@@ -66,7 +66,7 @@ extension Digest {
         }
     }
 
-    private mutating func mix(_ message: Message) {
+    mutating func mix(_ message: Message) {
         switch message {
         case .ping(let ping):
             mix(0)
@@ -76,6 +76,7 @@ extension Digest {
             mix(UInt64(ping.sequence) << 1 | (ping.wantsNack ? 1 : 0))
             mix(ping.target)
             mix(ping.node)
+            mix(ping.source)
         case .ack(let ack):
             mix(2)
             mix(ack)
@@ -95,7 +96,7 @@ extension Digest {
         }
     }
 
-    private mutating func mix(_ message: StreamMessage) {
+    mutating func mix(_ message: StreamMessage) {
         switch message {
         case .pushPull(let exchange):
             mix(16 + (exchange.isJoin ? 1 : 0))
@@ -124,6 +125,7 @@ extension Digest {
     private mutating func mix(_ ping: Ping) {
         mix(ping.sequence)
         mix(ping.node)
+        mix(ping.source)
     }
 
     private mutating func mix(_ ack: Ack) {
@@ -137,9 +139,16 @@ extension Digest {
         mix(accusation.from)
     }
 
+    private mutating func mix(_ source: PingSource?) {
+        guard let source else { return mix(0) }
+        mix(source.address)
+        mix(source.node)
+    }
+
+    /// Of the meta its beginning: push-pulls have hundreds, and a core hands them on whole or not at all.
     private mutating func mix(_ record: MemberRecord) {
         mix(record.address)
-        mix(record.meta.count)
-        if let last = record.meta.last { mix(last) }
+        mix(UInt64(record.meta.count) << 2 | (record.isRemora ? 2 : 0) | (record.hasMeta ? 1 : 0))
+        for byte in record.meta.prefix(24) { mix(byte) }
     }
 }

@@ -14,13 +14,13 @@ extension World {
         if options.checks != .off {
             let breach = monitor.examine(
                 datagram, length: length, from: node, life: nodes[node].inhabitant.life, to: receiver)
-            if let breach { report(breach.invariant, node, breach.detail) }
+            if let breach { return report(breach.invariant, node, breach.detail) }
         }
         guard let receiver else { return }
         let copies = network.copies(from: node, to: receiver)
         guard copies > 0 else { return }
-        guard let messages = carrier.carry(datagram) else {
-            return report(.bytesDiffer, node, "datagram \(number) cannot be read")
+        guard let messages = carrier.carry(datagram.messages, length: length) else {
+            return report(.bytesDiffer, node, "datagram \(number) is not read as it was written")
         }
         let slot = datagrams.insert(
             FlyingDatagram(messages: messages, number: number, from: node, copies: copies))

@@ -35,15 +35,15 @@ extension World {
         trafficTable.count(request, opens: true, from: node, in: population.directory)
         let acceptor = population.node(at: address)
         if let breach = monitor.examine(destination: address, from: node, to: acceptor) {
-            report(breach.invariant, node, breach.detail)
+            return report(breach.invariant, node, breach.detail)
         }
         let isKnown = nodes[node].opened.contains { $0.number == stream.number }
         if isKnown || stream.side != .opened || deadline <= now {
-            report(.streamMisused, node, "opens \(stream.number) twice, or with a deadline that has passed")
+            return report(.streamMisused, node, "opens \(stream.number) twice, or with a deadline that has passed")
         }
         guard let acceptor else { return }
         guard let request = carrier.carry(request) else {
-            return report(.bytesDiffer, node, "stream message \(number) cannot be read")
+            return report(.bytesDiffer, node, "stream message \(number) is not read as it was written")
         }
         var flight = FlyingStream(
             opener: node, openedNumber: stream.number, acceptor: acceptor,
@@ -70,7 +70,7 @@ extension World {
             return report(.streamMisused, node, "answers \(stream.number), which it has not accepted or has closed")
         }
         guard let message = carrier.carry(message) else {
-            return report(.bytesDiffer, node, "stream message \(number) cannot be read")
+            return report(.bytesDiffer, node, "stream message \(number) is not read as it was written")
         }
         streams[slot].message = message
         streams[slot].messageNumber = number

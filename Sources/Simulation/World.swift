@@ -24,7 +24,7 @@ package import Vocabulary
 package struct World {
     package let options: WorldOptions
     let population: Population
-    let carrier: Carrier
+    var carrier: Carrier
 
     /// Of the world, from 0 on, in nanoseconds.
     var time: Int64 = 0
@@ -64,7 +64,7 @@ package struct World {
         self.options = options
         let population = Population(options)
         self.population = population
-        carrier = Carrier(carriage: options.carriage, directory: population.directory)
+        carrier = Carrier(options.carriage, directory: population.directory)
         var random = SeededRandom(seed: options.seed ^ 0x776F_726C_64)
         network = Network(
             nodes: options.nodes, loss: options.loss, duplication: options.duplication, latency: options.latency,

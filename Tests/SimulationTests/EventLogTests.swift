@@ -9,10 +9,11 @@ import Vocabulary
 @Suite("Event logs and their replay")
 struct EventLogTests {
     /// A world in which every kind of input happens.
-    static func busyWorld(seed: UInt64) throws -> World {
+    static func busyWorld(seed: UInt64, _ carriage: WorldOptions.Carriage = .values) throws -> World {
         var options = WorldOptions(nodes: 12, seed: seed, loss: 0.05, checks: .full, isRecorded: true)
         options.duplication = 0.05
         options.clockDrift = 200
+        options.carriage = carriage
         options.scenario = try Scenario(
             parsing: """
                 1s update 3

@@ -19,6 +19,14 @@ struct WorldTests {
         #expect(a.log.entries != c.log.entries)
     }
 
+    @Test("Through bytes or as values, the same happens", arguments: Seeds.sample)
+    func wire(seed: UInt64) throws {
+        let values = try EventLogTests.busyWorld(seed: seed)
+        let bytes = try EventLogTests.busyWorld(seed: seed, .wire)
+        #expect(values.log.entries == bytes.log.entries)
+        #expect(values.totalTraffic == bytes.totalTraffic)
+    }
+
     @Test("A copy of a world goes its own way")
     func copies() throws {
         var world = try World(WorldOptions(nodes: 5, seed: 1))
