@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 import Vocabulary
 
@@ -26,12 +25,9 @@ import Vocabulary
         var testDescription: String { key }
     }
 
-    static let rows: [Row] = {
-        struct File: Decodable { var rows: [Row] }
-        let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Vectors/transitions.json")
-        let file = try? JSONDecoder().decode(File.self, from: Data(contentsOf: path))
-        return file?.rows ?? []
-    }()
+    private struct File: Decodable { var rows: [Row] }
+
+    static let rows = (try? VectorFile.load("transitions.json", as: File.self).rows) ?? []
 
     /// Where we differ on purpose (`Precedence`): the result no longer depends on which claim came first. Each with what
     /// we do instead: state, incarnation, what is told on, whether a suspicion runs.

@@ -1,6 +1,5 @@
 // The golden vectors as far as layers go: bytes, verdict, and the fields that name keys, nonces, labels and insides.
 
-import Foundation
 import Testing
 
 struct LayerVector: Decodable, Sendable, CustomTestStringConvertible {
@@ -32,7 +31,7 @@ struct LayerVector: Decodable, Sendable, CustomTestStringConvertible {
     private struct File: Decodable { let vectors: [LayerVector] }
 
     static func load(_ file: String) -> [LayerVector] {
-        decode(File.self, from: file).vectors
+        VectorFile.load(file, as: File.self).vectors
     }
 }
 
@@ -49,25 +48,8 @@ struct CapturedSample: Decodable, Sendable, CustomTestStringConvertible {
         let items: [CapturedSample]
     }
 
-    static func load(_ file: String) -> [CapturedSample] { decode(File.self, from: file).items }
-    static func key(of file: String) -> [UInt8]? { decode(File.self, from: file).key_hex.map { [UInt8](hex: $0) } }
-}
-
-private func decode<Content: Decodable>(_ type: Content.Type, from file: String) -> Content {
-    let url = URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "../Vectors/\(file).json").standardized
-    do {
-        return try JSONDecoder().decode(type, from: Data(contentsOf: url))
-    } catch {
-        fatalError("\(file): \(error)")
-    }
-}
-
-extension [UInt8] {
-    /// - Precondition: pairs of hexadecimal digits.
-    init(hex: String) {
-        let digits = hex.utf8.map { UInt8(Character(UnicodeScalar($0)).hexDigitValue ?? 255) }
-        precondition(digits.count % 2 == 0 && digits.allSatisfy { $0 < 16 }, "not hexadecimal: \(hex)")
-        self = stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    static func load(_ file: String) -> [CapturedSample] { VectorFile.load(file, as: File.self).items }
+    static func key(of file: String) -> [UInt8]? {
+        VectorFile.load(file, as: File.self).key_hex.map { [UInt8](hex: $0) }
     }
 }

@@ -1,6 +1,5 @@
 // The golden vectors as far as messages go, with all their fields.
 
-import Foundation
 import Testing
 
 struct WireVector: Decodable, Sendable, CustomTestStringConvertible {
@@ -22,15 +21,7 @@ struct WireVector: Decodable, Sendable, CustomTestStringConvertible {
 
     private struct File: Decodable { let vectors: [WireVector] }
 
-    static func load(_ file: String) -> [WireVector] {
-        let url = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../Vectors/\(file).json").standardized
-        do {
-            return try JSONDecoder().decode(File.self, from: Data(contentsOf: url)).vectors
-        } catch {
-            fatalError("\(file): \(error)")
-        }
-    }
+    static func load(_ file: String) -> [WireVector] { VectorFile.load(file, as: File.self).vectors }
 }
 
 /// A value of a vector's fields, and of what was decoded, written the same way: byte strings as an object with `hex`.
