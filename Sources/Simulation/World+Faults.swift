@@ -166,7 +166,7 @@ extension World {
                 advance(stream: waiting.payload, waiting.kind, at: node)
             }
         }
-        if isDue(node) { wake(node) } else { arm(node) }
+        arm(node)
     }
 
     private mutating func takeInbox(of node: Int) -> [SimulatedNode.Waiting] {

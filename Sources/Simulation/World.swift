@@ -146,16 +146,14 @@ extension World {
         guard nodes[node].wakeAt == due else { return }
         nodes[node].wakeAt = .max
         guard nodes[node].isAwake else { return }
-        if isDue(node) {
+        if nodes[node].nextWake <= nodes[node].clock.reading(at: time) {
             wake(node)
         } else {
             arm(node)
         }
     }
 
-    func isDue(_ node: Int) -> Bool { nodes[node].nextWake <= nodes[node].clock.reading(at: time) }
-
-    mutating func wake(_ node: Int) {
+    private mutating func wake(_ node: Int) {
         let now = nodes[node].clock.reading(at: time)
         nodes[node].inhabitant.core.wake(at: now, into: &effects)
         touched?.removeAll(keepingCapacity: true)

@@ -122,6 +122,17 @@ struct EventLogTests {
         }
     }
 
+    @Test("A node's own time may not go back")
+    func localOrder() throws {
+        let world = try EventLogTests.busyWorld(seed: 1)
+        let index = try #require(world.log.entries.lastIndex { $0.kind == .wake })
+        var lines = world.log.text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        let line = world.log.line(ofEntry: index)
+        lines[line - 1] = lines[line - 1].replacing(" \(world.log.entries[index].local) ", with: " 1 ")
+        let fault = #expect(throws: LogFault.self) { try EventLog(parsing: lines.joined(separator: "\n")) }
+        #expect(fault?.problem == .order && fault?.line == line)
+    }
+
     @Test("Garbage is refused, and never ends the process", arguments: Seeds.sample)
     func garbage(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)

@@ -157,6 +157,25 @@ struct InvariantTests {
         try replay.run()
     }
 
+    @Test(
+        "A message may be sent as often as the formula says, and no more",
+        arguments: [(9, 4), (10, 8), (99, 8), (100, 12)])
+    func transmissions(nodes: Int, bound: Int) throws {
+        var world = try InvariantTests.world(nodes: nodes)
+        try world.run(for: .milliseconds(1))
+        let announcement = Announcement(
+            node: Population.id(of: 2), incarnation: 9, record: world.population.records[2])
+        let datagram = Datagram(to: Population.address(of: 1), recipient: nil, messages: [.alive(announcement)])
+        let breaches = (0...bound).map { _ in
+            world.monitor.examine(datagram, length: 60, from: 0, life: 1, to: 1)?.invariant
+        }
+        #expect(breaches == Array(repeating: nil, count: bound) + [.sentTooOften])
+        // To the member itself it may always be sent, and anew in another life.
+        let toItself = (0..<99).map { _ in world.monitor.examine(datagram, length: 60, from: 0, life: 1, to: 2) }
+        let anew = world.monitor.examine(datagram, length: 60, from: 0, life: 2, to: 1)
+        #expect(toItself.allSatisfy { $0 == nil } && anew == nil)
+    }
+
     @Test("After a violation a world stands still")
     func standsStill() throws {
         var world = try InvariantTests.world()
