@@ -109,6 +109,8 @@ package struct LogFault: Error, Hashable, CustomStringConvertible {
         case notALog
         case version
         case option
+        /// Parameters are missing, doubled or in another order.
+        case header
         case world(WorldFault)
         case entry
         /// The node's time, or the world's, goes back.
@@ -131,6 +133,7 @@ package struct LogFault: Error, Hashable, CustomStringConvertible {
             case .notALog: "is no event log; its first line would be \"remora-event-log 1\""
             case .version: "is a log of another version; this release reads version 1"
             case .option: "is no parameter of a world"
+            case .header: "comes after other parameters than version 1 has, or in another order"
             case .world(let fault): "is no possible world: \(fault)"
             case .entry: "is no event"
             case .order: "goes back in time"
@@ -151,11 +154,15 @@ extension EventLog {
         guard opening.hasPrefix(EventLog.opening + " ") else { throw reader.fault(.notALog) }
         guard opening == "\(EventLog.opening) \(EventLog.version)" else { throw reader.fault(.version) }
         var options = WorldOptions(nodes: 1, seed: 0)
+        var lines: [Substring] = []
         while true {
             guard let line = reader.next() else { throw reader.fault(.truncated) }
             if line == "events" { break }
             guard options.take(line: line) else { throw reader.fault(.option) }
+            lines.append(line)
         }
+        // One that is missing would be replaced by a default, and the replay would differ for no reason to be seen.
+        guard options.lines.elementsEqual(lines, by: { $0 == $1 }) else { throw reader.fault(.header) }
         do { try options.validate() } catch { throw reader.fault(.world(error)) }
         self.init(options: options)
         try readEntries(&reader)

@@ -118,6 +118,29 @@ extension GossipOptions {
         ("packet_budget", \.packetBudget), ("packet_overhead", \.packetOverhead), ("member_limit", \.memberLimit),
     ]
 
+    /// Wide enough for every experiment, narrow enough that nothing overflows or runs for ever without time passing.
+    /// - Throws: the first option out of its range.
+    func validate() throws(WorldFault) {
+        for (name, path) in GossipOptions.durations {
+            let value = self[keyPath: path]
+            let isInterval = name.hasSuffix("interval") || name.hasSuffix("timeout")
+            guard value >= (isInterval ? .milliseconds(1) : .zero), value <= .seconds(10 * 366 * 86_400) else {
+                throw .option(name)
+            }
+        }
+        for (name, path) in GossipOptions.counts {
+            let range =
+                switch path {
+                case \.packetBudget: 256...65_507
+                case \.packetOverhead: 0...min(128, packetBudget - 128)
+                case \.memberLimit: 1...Int(Int32.max)
+                case \.awarenessMaximum, \.suspicionMultiplier, \.suspicionMaximumMultiplier: 1...1_000
+                default: 0...1_000
+                }
+            guard range.contains(self[keyPath: path]) else { throw .option(name) }
+        }
+    }
+
     package static let switches: [(String, Path<Bool>)] = [
         ("uses_stream_ping", \.usesStreamPing), ("tells_suspects", \.tellsSuspects),
         ("compares_views", \.comparesViews),

@@ -107,6 +107,7 @@ package struct WorldOptions: Sendable {
         guard (16...255).contains(metaLength) else { throw .metaLength(metaLength) }
         guard (0...100_000).contains(clockDrift) else { throw .clockDrift(clockDrift) }
         if let seed = seeds.first(where: { !(0..<nodes).contains($0) }) { throw .unknownNode(seed) }
+        try options.validate()
         for step in scenario.steps { try validate(step.fault) }
     }
 
@@ -123,6 +124,8 @@ package enum WorldFault: Error, Hashable, CustomStringConvertible {
     case metaLength(Int)
     case clockDrift(Int)
     case unknownNode(Int)
+    /// A core's option, by its name in the header, with a value that no core can work with.
+    case option(String)
 
     package var description: String {
         switch self {
@@ -133,6 +136,7 @@ package enum WorldFault: Error, Hashable, CustomStringConvertible {
         case .metaLength(let length): "a meta of \(length) bytes; write 16 to 255"
         case .clockDrift(let drift): "a clock drift of \(drift) millionths; write 0 to 100000"
         case .unknownNode(let node): "there is no node \(node)"
+        case .option(let name): "\(name) is out of its range"
         }
     }
 }

@@ -95,6 +95,12 @@ struct EventLogTests {
             ("seed 1", "sead 1", .option),
             ("nodes 12", "nodes 0", .world(.nodes(0))),
             ("nodes 12", "nodes 5", .world(.unknownNode(5))),
+            ("probe_interval 1s", "probe_interval 0s", .world(.option("probe_interval"))),
+            ("awareness_maximum 8", "awareness_maximum 0", .world(.option("awareness_maximum"))),
+            ("packet_overhead 0", "packet_overhead 1300", .world(.option("packet_overhead"))),
+            ("\nloss 0.05", "", .header),
+            ("\nloss 0.05", "\nloss 0.050", .header),
+            ("\nloss 0.05", "\nloss 0.05\nloss 0.05", .header),
             ("remora-event-log 1", "remora-event-log 2", .version),
             ("remora-event-log 1", "<html>", .notALog),
             ("0 boot 0 ", "0 boot 12 ", .entry),
@@ -145,6 +151,37 @@ struct EventLogTests {
             let mutant = String(decoding: bytes, as: UTF8.self)
             #expect(throws: LogFault.self) { try EventLog(parsing: mutant) }
         }
+    }
+
+    @Test(
+        "A log that was changed somewhere is refused or found to differ, and never ends the process",
+        arguments: Seeds.sample)
+    func changed(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        var options = WorldOptions(nodes: 5, seed: seed, isRecorded: true)
+        options.scenario = try Scenario(parsing: "1s update 3\n2s crash 2\n3s restart 2\n4s leave 1\n5s pause 4 1s")
+        var world = try World(options)
+        try world.run(for: .seconds(8))
+        let text = Array(world.log.text.utf8)
+        let digits = Array("0123456789".utf8)
+        var (refused, different) = (0, 0)
+        for _ in 0..<100 {
+            var bytes = text
+            // Digits for digits, so that many still read as a log.
+            for _ in 0...random.below(2) {
+                let place = Int(random.below(UInt32(bytes.count)))
+                if digits.contains(bytes[place]) { bytes[place] = digits[Int(random.below(10))] }
+            }
+            do {
+                var replay = Replay(of: try EventLog(parsing: String(decoding: bytes, as: UTF8.self)))
+                try replay.run()
+            } catch is LogFault {
+                refused += 1
+            } catch is Divergence {
+                different += 1
+            }
+        }
+        #expect(refused > 0 && different > 0)
     }
 
     @Test("A core that does otherwise is found at the line where it does")
