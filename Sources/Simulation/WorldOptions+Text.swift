@@ -128,13 +128,16 @@ extension GossipOptions {
                 throw .option(name)
             }
         }
+        // The second half of a probe is what its interval leaves.
+        guard probeTimeout <= probeInterval else { throw .option("probe_timeout") }
         for (name, path) in GossipOptions.counts {
             let range =
                 switch path {
                 case \.packetBudget: 256...65_507
                 case \.packetOverhead: 0...min(128, packetBudget - 128)
                 case \.memberLimit: 1...Int(Int32.max)
-                case \.awarenessMaximum, \.suspicionMultiplier, \.suspicionMaximumMultiplier: 1...1_000
+                case \.awarenessMaximum, \.suspicionMultiplier, \.suspicionMaximumMultiplier, \.retransmitMultiplier:
+                    1...1_000
                 default: 0...1_000
                 }
             guard range.contains(self[keyPath: path]) else { throw .option(name) }

@@ -96,6 +96,7 @@ struct EventLogTests {
             ("nodes 12", "nodes 0", .world(.nodes(0))),
             ("nodes 12", "nodes 5", .world(.unknownNode(5))),
             ("probe_interval 1s", "probe_interval 0s", .world(.option("probe_interval"))),
+            ("probe_timeout 500ms", "probe_timeout 1001ms", .world(.option("probe_timeout"))),
             ("awareness_maximum 8", "awareness_maximum 0", .world(.option("awareness_maximum"))),
             ("packet_overhead 0", "packet_overhead 1300", .world(.option("packet_overhead"))),
             ("\nloss 0.05", "", .header),
