@@ -53,6 +53,12 @@ package struct Violation: Error, Sendable, CustomStringConvertible {
     package let line: Int?
     package let nodes: Int
 
+    init(_ breach: InvariantMonitor.Breach, node: Int, time: Int64, line: Int?, of options: WorldOptions) {
+        (invariant, detail) = (breach.invariant, breach.detail)
+        (seed, nodes) = (options.seed, options.nodes)
+        (self.node, self.time, self.line) = (node, .nanoseconds(time), line)
+    }
+
     /// What shows it again, once ``World/log`` was written to that file.
     package var replayCommand: String { "remora simulate membership --replay world-\(seed).log" }
 

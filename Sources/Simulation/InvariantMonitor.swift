@@ -96,6 +96,17 @@ extension InvariantMonitor {
         return isRound ? wakeForNothing(core, at: now) : nil
     }
 
+    /// Those whose views a datagram's messages may change.
+    static func subjects(of messages: [Message]) -> [MemberID] {
+        messages.compactMap { message in
+            switch message {
+            case .alive(let announcement): announcement.node
+            case .suspect(let accusation), .dead(let accusation): accusation.node
+            case .ping, .indirectPing, .ack, .nack, .user, .viewChecksum: nil
+            }
+        }
+    }
+
     private mutating func compare(_ node: Int, _ core: inout Membership, _ effects: Effects, _ touched: [MemberID])
         -> Breach?
     {

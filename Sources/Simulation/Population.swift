@@ -105,6 +105,8 @@ package struct Population {
 struct Inhabitant {
     var core: Membership
     var isRunning = false
+    /// It said goodbye in this life.
+    var hasLeft = false
     /// How many cores this node has had, this one included; 0 before the first.
     var life = 0
     /// How often it was updated; goes on over restarts.
@@ -127,6 +129,7 @@ struct Inhabitant {
     {
         life += 1
         isRunning = true
+        hasLeft = false
         self.core = core
         if !claims.isEmpty { self.core.preload(claims, at: now) }
         self.core.start(at: now, into: &effects)

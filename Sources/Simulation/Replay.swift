@@ -48,10 +48,15 @@ package struct Replay {
         var arrivals: Int
     }
 
+    /// The first invariant that did not hold; the replay goes on. What depends on the network is not looked at: false
+    /// suspicions and deaths, streams, bytes.
+    package private(set) var violation: Violation?
+
     private let log: EventLog
     private let population: Population
     private var nodes: [Inhabitant]
     private var effects = Effects()
+    var monitor: InvariantMonitor
     /// Entries replayed so far.
     package private(set) var replayed = 0
     /// How often each message arrives; what never does is not kept.
@@ -61,6 +66,8 @@ package struct Replay {
     private var streamMessages: [UInt64: Sent<StreamMessage>] = [:]
     private var datagramsSent: UInt64 = 0
     private var streamMessagesSent: UInt64 = 0
+    /// Whose views the input at hand may change; nil for anybody's.
+    private var touched: [MemberID]?
     /// Who opened the stream that a node accepted under a number.
     private var openers: [StreamEnd: Int] = [:]
 
@@ -73,6 +80,7 @@ package struct Replay {
         self.log = log
         let population = Population(log.options)
         self.population = population
+        monitor = InvariantMonitor(log.options)
         nodes = (0..<log.options.nodes).map { Inhabitant(core: population.core(of: $0, life: 0)) }
         for entry in log.entries {
             switch entry.kind {
@@ -97,6 +105,7 @@ package struct Replay {
         if entry.kind != .fault, entry.kind != .crash {
             try tell(entry)
             try verify(entry)
+            if log.options.checks != .off { examine(entry) }
             keepWhatArrives(of: entry)
             effects.removeAll()
         } else if entry.kind == .crash {
@@ -109,9 +118,11 @@ package struct Replay {
     private mutating func tell(_ entry: EventLog.Entry) throws(Divergence) {
         let node = Int(entry.node)
         let now = Instant(nanoseconds: entry.local)
+        touched = entry.kind == .wake ? [] : nil
         guard nodes[node].isRunning || entry.kind == .boot else { throw divergence(.notRunning) }
         switch entry.kind {
         case .boot:
+            monitor.forget(node)
             nodes[node].boot(
                 population.core(of: node, life: nodes[node].life + 1),
                 knowing: entry.argument == 1 ? population.claims : [], at: now, into: &effects)
@@ -119,6 +130,7 @@ package struct Replay {
         case .datagram:
             let sent = try take(entry.argument, from: \.datagrams, to: node)
             let sender = Population.address(of: sent.from)
+            touched = InvariantMonitor.subjects(of: sent.content)
             for message in sent.content { nodes[node].core.receive(message, from: sender, at: now, into: &effects) }
         case .request:
             let sent = try take(entry.argument, from: \.streamMessages, to: node)
@@ -135,7 +147,9 @@ package struct Replay {
         case .join: nodes[node].core.join(population.seeds(of: node), at: now, into: &effects)
         case .contact:
             nodes[node].core.join([Population.address(of: Int(entry.argument))], at: now, into: &effects)
-        case .leave: nodes[node].core.leave(at: now, into: &effects)
+        case .leave:
+            nodes[node].hasLeft = true
+            nodes[node].core.leave(at: now, into: &effects)
         case .update:
             nodes[node].revision += 1
             let record = population.record(of: node, revision: nodes[node].revision)
@@ -148,6 +162,25 @@ package struct Replay {
         let node = Int(entry.node)
         nodes[node].note(effects)
         guard nodes[node].digest.short == entry.digest else { throw divergence(.effects) }
+    }
+
+    /// Looks for what the monitor of the world looked for.
+    private mutating func examine(_ entry: EventLog.Entry) {
+        let node = Int(entry.node)
+        let now = Instant(nanoseconds: entry.local)
+        var breach = monitor.examine(
+            node, &nodes[node].core, hasLeft: nodes[node].hasLeft, effects: effects, at: now, touched: touched)
+        for datagram in effects.datagrams where breach == nil {
+            breach = monitor.examine(
+                datagram, length: TrafficTable.length(of: datagram.messages, in: population.directory), from: node,
+                life: nodes[node].life, to: population.node(at: datagram.to))
+        }
+        if entry.kind == .wake, nodes[node].core.nextWake <= now, breach == nil {
+            breach = InvariantMonitor.Breach(invariant: .stillDue, detail: "after a wake")
+        }
+        guard let breach, violation == nil else { return }
+        violation = Violation(
+            breach, node: node, time: entry.world, line: log.line(ofEntry: replayed), of: log.options)
     }
 
     private mutating func keepWhatArrives(of entry: EventLog.Entry) {

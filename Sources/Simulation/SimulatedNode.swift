@@ -13,8 +13,6 @@ struct SimulatedNode {
     var isPaused = false
     /// Pauses so far: tells the end of one from the end of a later one.
     var pauses: UInt32 = 0
-    /// It said goodbye in this life.
-    var hasLeft = false
     /// It crashed, was paused or cut off, or left, since the start or since the world forgave all.
     var wasDisturbed = false
     /// What waits while it is paused, in order of arrival.
@@ -42,13 +40,13 @@ struct SimulatedNode {
     }
 
     var isRunning: Bool { inhabitant.isRunning }
+    var hasLeft: Bool { inhabitant.hasLeft }
     /// It runs and is not paused.
     var isAwake: Bool { inhabitant.isRunning && !isPaused }
 
     /// All but the machine is new.
     mutating func begin() {
         isPaused = false
-        hasLeft = false
         nextAccepted = 0
     }
 }

@@ -82,10 +82,18 @@ struct TrafficTable {
         kinds[node * TrafficKind.count + kind.rawValue]
     }
 
-    /// Counts a datagram and tells its length: a message alone, or a compound of a type byte, a count and two bytes of
-    /// length for each part (memberlist-wire §6).
+    /// The length of a datagram with these messages.
+    static func length(of messages: [Message], in directory: Directory) -> Int {
+        messages.reduce(framing(of: messages)) { $0 + $1.encodedLength(in: directory) }
+    }
+
+    /// A message stands alone; a compound has a type byte, a count and two bytes of length for each part
+    /// (memberlist-wire §6).
+    private static func framing(of messages: [Message]) -> Int { messages.count > 1 ? 2 + 2 * messages.count : 0 }
+
+    /// Counts a datagram and tells its length.
     mutating func count(_ messages: [Message], from node: Int, in directory: Directory) -> Int {
-        var length = messages.count > 1 ? 2 + 2 * messages.count : 0
+        var length = TrafficTable.framing(of: messages)
         kinds[node * TrafficKind.count + TrafficKind.framing.rawValue] += UInt64(length)
         for message in messages {
             let bytes = message.encodedLength(in: directory)

@@ -45,7 +45,7 @@ extension World {
         for message in datagram.messages {
             nodes[node].inhabitant.core.receive(message, from: sender, at: now, into: &effects)
         }
-        noteTouched(by: datagram.messages)
+        if options.checks == .full { touched = InvariantMonitor.subjects(of: datagram.messages) }
         settle(node, .datagram, datagram.number, at: now)
     }
 
@@ -53,18 +53,5 @@ extension World {
     mutating func drop(datagram slot: UInt32) {
         datagrams[slot].copies -= 1
         if datagrams[slot].copies == 0 { datagrams.remove(slot) }
-    }
-
-    private mutating func noteTouched(by messages: [Message]) {
-        guard options.checks == .full else { return }
-        var subjects: [MemberID] = []
-        for message in messages {
-            switch message {
-            case .alive(let announcement): subjects.append(announcement.node)
-            case .suspect(let accusation), .dead(let accusation): subjects.append(accusation.node)
-            case .ping, .indirectPing, .ack, .nack, .user, .viewChecksum: break
-            }
-        }
-        touched = subjects
     }
 }

@@ -129,7 +129,7 @@ extension World {
     private mutating func leave(node: Int) {
         guard nodes[node].isRunning else { return }
         nodes[node].wasDisturbed = true
-        nodes[node].hasLeft = true
+        nodes[node].inhabitant.hasLeft = true
         let now = nodes[node].clock.reading(at: time)
         nodes[node].inhabitant.core.leave(at: now, into: &effects)
         touched = [Population.id(of: node)]

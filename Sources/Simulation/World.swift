@@ -156,7 +156,7 @@ extension World {
     private mutating func wake(_ node: Int) {
         let now = nodes[node].clock.reading(at: time)
         nodes[node].inhabitant.core.wake(at: now, into: &effects)
-        touched?.removeAll(keepingCapacity: true)
+        touched = []
         settle(node, .wake, at: now)
         if nodes[node].nextWake <= now {
             report(.stillDue, node, "its next wake was \(now.nanoseconds - nodes[node].nextWake.nanoseconds) ns ago")
@@ -225,7 +225,7 @@ extension World {
     mutating func report(_ invariant: Invariant, _ node: Int, _ detail: String) {
         guard violation == nil else { return }
         violation = Violation(
-            invariant: invariant, seed: options.seed, time: .nanoseconds(time), node: node, detail: detail,
-            line: options.isRecorded ? log.line(ofEntry: max(0, log.entries.count - 1)) : nil, nodes: options.nodes)
+            InvariantMonitor.Breach(invariant: invariant, detail: detail), node: node, time: time,
+            line: options.isRecorded ? log.line(ofEntry: max(0, log.entries.count - 1)) : nil, of: options)
     }
 }

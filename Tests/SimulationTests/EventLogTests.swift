@@ -212,6 +212,23 @@ struct EventLogTests {
         #expect(third?.reason == .neverSent(999_999) && third?.line == index + 1)
     }
 
+    @Test("A replay finds the invariant that did not hold where the world found it")
+    func violation() throws {
+        let wakeWrongly = { (core: inout Membership, _: Instant, effects: inout Effects) in
+            core.wake(at: core.nextWake, into: &effects)
+        }
+        var world = try World(WorldOptions(nodes: 5, seed: 1, checks: .full, isRecorded: true))
+        world.monitor.wakeEarly = wakeWrongly
+        let found = try #require(#expect(throws: Violation.self) { try world.run(for: .seconds(60)) })
+        var replay = Replay(of: try EventLog(parsing: world.log.text))
+        try replay.run()
+        #expect(replay.violation == nil)
+        replay = Replay(of: try EventLog(parsing: world.log.text))
+        replay.monitor.wakeEarly = wakeWrongly
+        try replay.run()
+        #expect(replay.violation?.description == found.description)
+    }
+
     @Test("A sabotaged core is not what the log replays")
     func sabotage() throws {
         var world = try World(WorldOptions(nodes: 3, seed: 1, checks: .off, isRecorded: true))
