@@ -1,29 +1,29 @@
 // Columns of text for a terminal of fixed width letters.
 
-struct TextTable {
-    enum Alignment { case left, right }
+package struct TextTable {
+    package enum Alignment { case left, right }
 
-    struct Column {
-        var title: String
-        var alignment: Alignment
+    package struct Column {
+        package var title: String
+        package var alignment: Alignment
 
-        static func left(_ title: String) -> Column { Column(title: title, alignment: .left) }
-        static func right(_ title: String) -> Column { Column(title: title, alignment: .right) }
+        package static func left(_ title: String) -> Column { Column(title: title, alignment: .left) }
+        package static func right(_ title: String) -> Column { Column(title: title, alignment: .right) }
     }
 
     private let columns: [Column]
     private var rows: [[String]] = []
 
-    init(_ columns: Column...) { self.columns = columns }
+    package init(_ columns: Column...) { self.columns = columns }
 
     /// - Precondition: one cell for each column.
-    mutating func add(_ cells: String...) {
+    package mutating func add(_ cells: String...) {
         precondition(cells.count == columns.count)
         rows.append(cells.map(Self.printable))
     }
 
     /// The title line and a line for each row, each with its end; two blanks between columns, none at a line's end.
-    var text: String {
+    package var text: String {
         let lines = [columns.map(\.title)] + rows
         let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
@@ -39,7 +39,7 @@ struct TextTable {
     }
 
     /// Names come from other machines: none may move the cursor or colour what follows.
-    static func printable(_ text: String) -> String {
+    package static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
     }

@@ -2,15 +2,19 @@
 //
 // `JSONEncoder` can sort keys, but not keep them in the order in which a reader wants them.
 
-indirect enum JSONText {
+package indirect enum JSONText {
     case object([(key: String, value: JSONText)])
     case array([JSONText])
     case string(String)
     case integer(Int)
+    case unsigned(UInt64)
+    /// Must be finite: JSON has no other numbers.
+    case number(Double)
     case flag(Bool)
+    case null
 
     /// Two spaces per level, arrays of scalars on one line.
-    func written(indent: String = "") -> String {
+    package func written(indent: String = "") -> String {
         let deeper = indent + "  "
         switch self {
         case .object(let members):
@@ -22,14 +26,19 @@ indirect enum JSONText {
             return "[\n" + items.map { deeper + $0.written(indent: deeper) }.joined(separator: ",\n") + "\n\(indent)]"
         case .string(let text): return JSONText.literal(text)
         case .integer(let value): return String(value)
+        case .unsigned(let value): return String(value)
+        case .number(let value):
+            precondition(value.isFinite, "JSON has no infinity")
+            return String(value)
         case .flag(let value): return String(value)
+        case .null: return "null"
         }
     }
 
     private var isScalar: Bool {
         switch self {
         case .object, .array: false
-        case .string, .integer, .flag: true
+        case .string, .integer, .unsigned, .number, .flag, .null: true
         }
     }
 

@@ -29,17 +29,17 @@ package struct Prediction: Sendable {
 extension Prediction {
     /// Probe intervals from a crash to the start of the first probe that notices it: 1/(1 − e^−q), with q the share
     /// of members that are alive; e/(e − 1) ≈ 1.58 for one crash in a large fleet, whatever its size (SWIM §3.1).
+    /// For the first of several that crash at once q is that many times as large.
     ///
     /// SWIM counts whole periods that all members begin together. Where each has a phase of its own, as here, the
-    /// probes of one target are spread evenly and the mean is 1/q.
-    package func periodsToFirstProbe(crashed: Int = 1) -> Double {
-        let alive = Double(nodes - crashed) / size
-        guard alive > 0 else { return .infinity }
-        return 1 / (1 - exp(-alive))
-    }
+    /// probes of one target are spread evenly and the mean is 1/q, which is less.
+    package func periodsToFirstProbe(crashed: Int = 1) -> Double { 1 / (1 - exp(-probesPerPeriod(crashed: crashed))) }
+
+    /// q: how many of one period's probes go to those that crashed.
+    private func probesPerPeriod(crashed: Int) -> Double { Double(crashed) * Double(nodes - crashed) / size }
 
     /// From a crash to the first suspicion: ``periodsToFirstProbe(crashed:)``, then the whole interval that the probe
-    /// waits for helpers and stream before its verdict (memberlist's probe, SWIM §3.1).
+    /// waits for helpers and stream before its verdict (memberlist's probe).
     package func firstSuspicion(crashed: Int = 1) -> Duration {
         options.probeInterval * (periodsToFirstProbe(crashed: crashed) + 1)
     }
@@ -50,16 +50,19 @@ extension Prediction {
         firstSuspicion(crashed: crashed) + suspicionMinimum
     }
 
-    /// From a crash until every member knows of the death: the verdict spreads as any other change does.
+    /// From a crash until every member knows of every death: the last of those that crashed was found, its suspicion
+    /// ran out, and the verdict spread as any other change does.
+    ///
+    /// The last of k is found (1/2 + … + 1/k) periods after one alone would be, as the longest of k equal waits is.
     package func fullDetection(crashed: Int = 1) -> Duration {
-        firstDetection(crashed: crashed) + options.gossipInterval * roundsToAll
+        let one = probesPerPeriod(crashed: crashed) / Double(crashed)
+        let others = crashed > 1 ? (2...crashed).reduce(0) { $0 + 1 / Double($1) } / one : 0
+        return firstSuspicion(crashed: 1) + options.probeInterval * others + suspicionMinimum + convergence
     }
 
     /// The shortest suspicion: the multiplier times log₁₀ N, at least 1, in probe intervals (Lifeguard §IV-B).
     package var suspicionMinimum: Duration {
-        // The reference cuts the logarithm to three decimals.
-        let scale = max(1, (log10(size) * 1000).rounded(.down) / 1000)
-        return options.probeInterval * (Double(options.suspicionMultiplier) * scale)
+        FleetSize(nodes).shortestSuspicion(multiplier: options.suspicionMultiplier, interval: options.probeInterval)
     }
 
     /// How long a suspicion lasts that nobody confirms.
@@ -122,9 +125,7 @@ extension Prediction {
     package var convergence: Duration { options.gossipInterval * roundsToAll }
 
     /// How often a member sends one piece of news: the multiplier times ⌈log₁₀(N + 1)⌉ (memberlist's limit).
-    package var transmissionLimit: Int {
-        options.retransmitMultiplier * Int(log10(size + 1).rounded(.up))
-    }
+    package var transmissionLimit: Int { FleetSize(nodes).transmissions(multiplier: options.retransmitMultiplier) }
 
     /// Members that gossip alone leaves uninformed, on average: N^−(2λ−2) after λ ln N transmissions by each (SWIM
     /// §4.1); anti-entropy tells them.
@@ -142,12 +143,8 @@ extension Prediction {
 // MARK: - Anti-entropy and load
 
 extension Prediction {
-    /// The time between two push-pulls of one member: the interval, times ⌈log₂ N − 5⌉ + 1 beyond 32 members
-    /// (memberlist's scale).
-    package var pushPullInterval: Duration {
-        guard nodes > 32 else { return options.pushPullInterval }
-        return options.pushPullInterval * Int((log2(size) - 5).rounded(.up) + 1)
-    }
+    /// The time between two push-pulls of one member (memberlist's scale).
+    package var pushPullInterval: Duration { FleetSize(nodes).pushPullInterval(options.pushPullInterval) }
 
     /// Datagrams that one member sends in one probe interval while nothing happens: its ping and the ack that it owes
     /// (SWIM §3.1: constant in N), and with loss what helpers are asked and answer.
@@ -159,10 +156,12 @@ extension Prediction {
         return 1 + arrives + directFailure * Double(helpers) * perHelper
     }
 
-    /// The longest until two halves of a fleet that were apart longer than every timer are one view again: each
-    /// member has contacted a dead one once, the accusations that it brought back have spread and were refuted, and
-    /// the refutations have spread.
+    /// The longest until two halves of a fleet that were apart longer than every timer are one view again: one member
+    /// has contacted one of its dead, which each does at most one and a half intervals apart, on the push-pull's
+    /// scale; then the accusations that both brought home spread, the refutations do, and an exchange of views
+    /// reaches whom they missed.
     package var healBound: Duration {
-        options.contactInterval * 2 + (suspicionMinimum + convergence * 3)
+        FleetSize(nodes).pushPullInterval(options.contactInterval) * 3 / 2
+            + (convergence * 3 + options.probeInterval * 2)
     }
 }

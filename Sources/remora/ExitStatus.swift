@@ -7,6 +7,10 @@ enum ExitStatus: Int32 {
     case input = 65
     /// The admin port did not answer, or not what was asked for.
     case adminSilent = 69
+    /// A promise of ours was broken: an invariant failed.
+    case broken = 70
+    /// A file that was to be written cannot be.
+    case cannotCreate = 73
     case config = 78
 
     var code: ExitCode { ExitCode(rawValue) }

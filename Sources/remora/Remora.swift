@@ -10,8 +10,8 @@ struct Remora: AsyncParsableCommand {
         abstract: "A proxy beside every service, that knows its fleet.",
         discussion: """
             Exit codes: 0; 64 usage; 65 an input file other than the config; 69 the admin port did not answer; \
-            70 internal; 73 cannot bind; 78 config.
+            70 internal; 73 cannot bind or create; 78 config.
             """,
         version: "\(Version.current) (\(OpenSSL.version))",
-        subcommands: [RunCommand.self, CheckCommand.self, StatsCommand.self, SchemaCommand.self])
+        subcommands: [RunCommand.self, CheckCommand.self, StatsCommand.self, SchemaCommand.self, SimulateCommand.self])
 }

@@ -16,9 +16,17 @@ struct PredictionTests {
         for nodes in [250, 1000, 10_000] {
             #expect(abs(fleet(nodes).periodsToFirstProbe() - 1.582) < 0.005)
         }
-        // Half of the fleet is there to probe: 1 / (1 − e^−0.5).
-        #expect(abs(fleet(1000).periodsToFirstProbe(crashed: 500) - 2.54149) < 0.0001)
+        // Two of four crash at once, and two probe: 1 / (1 − e^−1) again.
+        #expect(abs(fleet(4).periodsToFirstProbe(crashed: 2) - 1.58198) < 0.0001)
         #expect(fleet(2).periodsToFirstProbe(crashed: 2) == .infinity)
+    }
+
+    @Test("Of several crashes the first is found sooner and the last later than one alone")
+    func severalCrashes() {
+        #expect(fleet(250).firstSuspicion(crashed: 5) < fleet(250).firstSuspicion())
+        // 1/2 + 1/3 periods of 247 members that probe out of 250.
+        let difference = fleet(250).fullDetection(crashed: 3) - fleet(250).fullDetection()
+        #expect(abs(difference.inSeconds - (1.0 / 2 + 1.0 / 3) * 250 / 247) < 1e-6)
     }
 
     @Test("A suspicion lasts as long as the reference says", arguments: [(5, 4.0), (50, 6.792), (250, 9.588)])
@@ -121,7 +129,8 @@ struct PredictionTests {
     func heal() {
         var eager = GossipOptions.lan
         eager.contactInterval = .seconds(10)
-        #expect(fleet(250).healBound > .seconds(60))
-        #expect(fleet(250).healBound - fleet(250, eager).healBound == .seconds(40))
+        // Four times 30 s at 250 members, and half of that again.
+        #expect(fleet(250).healBound > .seconds(180) && fleet(250).healBound < .seconds(190))
+        #expect(fleet(250).healBound - fleet(250, eager).healBound == .seconds(120))
     }
 }

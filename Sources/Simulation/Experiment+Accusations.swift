@@ -1,0 +1,124 @@
+// Who is accused though it is well: by lost datagrams, and by members that are too slow to hear the answers.
+
+import Gossip
+import Vocabulary
+
+extension Experiments {
+    /// Losses at which accusations are counted where none was asked for.
+    private static let losses = [0, 0.01, 0.05, 0.1]
+    /// What this many members do in an hour says something of rare things.
+    private static let nodeHours = 250.0
+
+    // MARK: Loss
+
+    static func falsePositives(
+        _ options: ExperimentOptions, nodes: Int, into report: inout ExperimentReport
+    ) throws(Violation) {
+        for loss in options.loss > 0 ? [options.loss] : losses {
+            for usesStreamPing in [true, false] {
+                var options = options
+                options.loss = loss
+                options.gossip.usesStreamPing = usesStreamPing
+                try accusations(options, nodes: nodes, into: &report)
+            }
+        }
+    }
+
+    private static func accusations(
+        _ options: ExperimentOptions, nodes: Int, into report: inout ExperimentReport
+    ) throws(Violation) {
+        let duration = options.duration ?? .seconds(nodeHours / Double(nodes) * 3600)
+        let hours = duration.inSeconds / 3600 * Double(nodes)
+        var (suspicions, deaths): ([Double], [Double]) = ([], [])
+        for seed in options.seeds(of: .falsePositives, nodes: nodes) {
+            var tally = AccusationTally()
+            try inWorld(options, nodes: nodes, seed: seed, into: &report) { world throws(Violation) in
+                try tally.follow(&world, for: duration)
+            }
+            suspicions.append(Double(tally.refutations) / hours)
+            deaths.append(Double(tally.falseDeaths) / hours)
+        }
+        let conditions: [Finding.Condition] = [.loss(options.loss), .streamPing(options.gossip.usesStreamPing)]
+        report.add(
+            .falseSuspicions, of: .falsePositives, nodes: nodes, suspicions,
+            predicted: options.prediction(nodes: nodes).falseSuspicionsPerNodeHour,
+            note: options.gossip.usesStreamPing ? "streams lose nothing" : "(1 − (1−p)²) (1 − (1−p)⁴)ᵏ of all probes",
+            conditions: conditions)
+        report.add(
+            .falseDeaths, of: .falsePositives, nodes: nodes, deaths, predicted: 0, note: "all refuted, SWIM §4.2",
+            conditions: conditions)
+    }
+
+    // MARK: Slow members
+
+    /// Counts healthy members that are declared dead while others are stopped again and again for 1 to 32 s, with
+    /// Lifeguard and without (Lifeguard's headline: about 50 times fewer).
+    static func slow(
+        _ options: ExperimentOptions, nodes: Int, into report: inout ExperimentReport
+    ) throws(Violation) {
+        let slow = max(nodes / 25, 1)
+        let duration = options.duration ?? .seconds(600)
+        for hasLifeguard in [true, false] {
+            var options = options
+            if !hasLifeguard { options.gossip = options.gossip.withoutLifeguard }
+            var counts: [Double] = []
+            for seed in options.seeds(of: .slow, nodes: nodes) {
+                let pauses = pauses(of: nodes - slow..<nodes, for: duration, seed: seed)
+                var tally = AccusationTally()
+                try inWorld(options, nodes: nodes, seed: seed, scenario: pauses, into: &report) {
+                    world throws(Violation) in
+                    try tally.follow(&world, for: duration)
+                }
+                counts.append(Double(tally.falseDeaths))
+            }
+            report.add(
+                .healthyDeaths, of: .slow, nodes: nodes, counts,
+                note: "in \(duration.inSeconds.written()) s; \(slow) others stop for 1 to 32 s at a time",
+                conditions: [.lifeguard(hasLifeguard)])
+        }
+    }
+
+    /// Stops of 1 to 32 s with as much time between them, for each node by itself.
+    private static func pauses(of slow: Range<Int>, for duration: Duration, seed: UInt64) -> Scenario {
+        var random = SeededRandom(seed: seed)
+        var steps: [Scenario.Step] = []
+        for node in slow {
+            var time = Duration.zero
+            while true {
+                time += .milliseconds(Int.random(in: 1000...32_000, using: &random))
+                let length = Duration.milliseconds(Int.random(in: 1000...32_000, using: &random))
+                guard time + length < duration else { break }
+                steps.append(Scenario.Step(after: time, .pause(NodeSet(node), length)))
+                time += length
+            }
+        }
+        return Scenario(steps.sorted { $0.after < $1.after })
+    }
+}
+
+/// Counts accusations of members to whom nothing ever happened, each once, however many believe it.
+struct AccusationTally {
+    /// Suspicions that the accused heard of. It refutes each once; a suspicion itself shows in every view.
+    private(set) var refutations = 0
+    /// From the first view of a death until the member is back.
+    private(set) var falseDeaths = 0
+    private var dead: Set<Int> = []
+
+    /// Runs the world, and takes its facts away as they come: an hour has more of them than a world keeps.
+    mutating func follow(_ world: inout World, for duration: Duration) throws(Violation) {
+        let end = world.now + duration
+        while world.now < end {
+            try world.run(until: min(world.now + .seconds(10), end))
+            for fact in world.takeFacts() { count(fact) }
+        }
+    }
+
+    private mutating func count(_ fact: Fact) {
+        switch fact.kind {
+        case .refuted: if !fact.wasDisturbed { refutations += 1 }
+        case .died: if fact.isFalse, dead.insert(fact.subject).inserted { falseDeaths += 1 }
+        case .joined: dead.remove(fact.subject)
+        default: break
+        }
+    }
+}
