@@ -62,13 +62,13 @@ extension Experiments {
         _ options: ExperimentOptions, rounds: Int, in world: inout World
     ) throws(Violation) -> Spread {
         try world.run(for: options.gossip.probeInterval)
-        let sent = world.totalTraffic.bytes
+        let sent = world.totalTraffic.datagramBytes
         world.update(0)
         let begin = world.now
         let watch = world.watch(0)
         let interval = options.gossip.gossipInterval
         try world.run(until: begin + interval * rounds)
-        let bytes = Double(world.totalTraffic.bytes - sent)
+        let bytes = Double(world.totalTraffic.datagramBytes - sent)
         // Everybody's next push-pull begins within two of its intervals.
         let limit = options.prediction(nodes: world.options.nodes).pushPullInterval * 2
         _ = try world.run(atMost: limit, step: interval) { !$0.watches[watch].informed.contains(nil) }

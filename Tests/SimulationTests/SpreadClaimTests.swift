@@ -1,0 +1,65 @@
+// How changes spread: SWIM §4.1, and what the mission asks of 20 and 250 members.
+
+import Gossip
+import Testing
+
+@testable import Simulation
+
+@Suite("Dissemination, as claimed")
+struct SpreadClaimTests {
+    private func options(_ nodes: [Int], runs: Int) -> ExperimentOptions {
+        var options = ExperimentOptions(nodes: nodes, seed: FleetSeeds.base)
+        (options.experiments, options.runs) = ([.change], runs)
+        return options
+    }
+
+    @Test("All of 20 members know within 5 gossip rounds in 97 % of 1,000 seeds, and all after one push-pull")
+    func twenty() throws {
+        let options = options([20], runs: 1000)
+        let report = try Experiments.run(options)
+        let early = try #require(report.sample(.completeEarly)).mean
+        #expect(early >= 0.97, "\(FleetSeeds.replay(options))")
+        #expect(report.sample(.completeAfterExchange)?.mean == 1, "\(FleetSeeds.replay(options))")
+        // The counts of each round: they start at the one that changed, and never fall.
+        let aware = report.findings(.awareNodes).compactMap(\.sample?.mean)
+        print("20 members, 1000 seeds, aware after each round: \(aware.map { $0.written(significant: 4) })")
+        #expect(aware.first == 1 && aware == aware.sorted())
+    }
+
+    @Test("Without gossip the claim fails: probes alone carry news too slowly")
+    func withoutGossip() throws {
+        var options = options([20], runs: 20)
+        options.gossip.gossipNodes = 0
+        let report = try Experiments.run(options)
+        #expect(try #require(report.sample(.completeEarly)).mean < 0.97)
+    }
+
+    @Test("SWIM §4.1: the mean count of those who know follows the logistic curve")
+    func logistic() throws {
+        let options = options([250], runs: 20)
+        let report = try Experiments.run(options)
+        for finding in report.findings(.awareNodes) {
+            let (mean, predicted) = (try #require(finding.sample).mean, try #require(finding.predicted))
+            // A mean field runs ahead where few know: chance delays the first steps by a good half of a round.
+            #expect(
+                mean <= predicted * 1.15 && mean >= predicted * 0.4, "\(FleetSeeds.replay(options)): \(finding)")
+        }
+        let convergence = try #require(report.sample(.convergence))
+        let prediction = options.prediction(nodes: 250)
+        #expect(abs(convergence.mean / prediction.convergence.inSeconds - 1) < 0.25, "\(FleetSeeds.replay(options))")
+        #expect(convergence.most < prediction.convergence.inSeconds * 3, "\(FleetSeeds.replay(options))")
+    }
+
+    @Test("SWIM §4.1: the time until all know grows with the logarithm of the size")
+    func logarithmic() throws {
+        let options = options([16, 64, 256], runs: 40)
+        let report = try Experiments.run(options)
+        let measured = report.findings(.convergenceRounds).compactMap { finding in
+            finding.nodes.flatMap { nodes in finding.sample.map { (nodes: nodes, value: $0.mean) } }
+        }
+        let fit = try #require(GrowthFit(.logarithmic, measured: measured))
+        #expect(fit.worstResidual < 0.1, "\(FleetSeeds.replay(options)): \(fit.formula)")
+        // Far below linear growth, which would make it 16 times as long.
+        #expect(measured[2].value < measured[0].value * 3, "\(FleetSeeds.replay(options))")
+    }
+}
