@@ -53,7 +53,8 @@ extension Experiments {
         let told = Double(prediction.transmissionLimit * announcement) / Double(rounds)
         report.add(
             .spreadBytes, of: .change, nodes: nodes, spreads.map(\.bytesPerNodeRound),
-            predicted: told + idleBytesPerPeriod(nodes: nodes, prediction) * (interval / options.gossip.probeInterval),
+            predicted: told + idleBytesPerPeriod(nodes: nodes, after: .zero, prediction)
+                * (interval / options.gossip.probeInterval),
             note: "in the first \(rounds) rounds, probes included: each tells it \(prediction.transmissionLimit) times")
         report.plots.append(plot(of: aware[...last], interval: interval, prediction))
     }
@@ -61,7 +62,9 @@ extension Experiments {
     private static func spread(
         _ options: ExperimentOptions, rounds: Int, in world: inout World
     ) throws(Violation) -> Spread {
-        try world.run(for: options.gossip.probeInterval)
+        // Until everybody has told of itself: a start is a change too.
+        let telling = options.gossip.gossipInterval * options.prediction(nodes: world.options.nodes).transmissionLimit
+        try world.run(for: options.gossip.probeInterval + telling / max(options.gossip.gossipNodes, 1))
         let sent = world.totalTraffic.datagramBytes
         world.update(0)
         let begin = world.now

@@ -23,17 +23,18 @@ extension Experiments {
         let shape = sides.map { "\($0)" }.joined(separator: "+")
         report.add(
             .split, of: .partition, nodes: nodes, splits, predicted: splitBound(options, nodes: nodes).inSeconds,
-            note: "\(shape); bound: the round-robin's worst case and the longest suspicion")
+            note: "\(shape); bound: the round-robin's worst case, stretched by health, and the longest suspicion")
         report.add(
             .heal, of: .partition, nodes: nodes, heals, predicted: prediction.healBound.inSeconds,
             note: "bound: 1.5 contact intervals on the push-pull's scale, three spreads")
     }
 
-    /// Until all of the other side were probed, suspected as long as can be, and the last verdict has spread.
+    /// Until all of the other side were probed, by members whose probes take as long as they may, were suspected as
+    /// long as can be, and the last verdict has spread.
     private static func splitBound(_ options: ExperimentOptions, nodes: Int) -> Duration {
         let prediction = options.prediction(nodes: nodes)
-        return options.gossip.probeInterval * prediction.worstPeriodsBetweenProbes + prediction.suspicionMaximum
-            + prediction.convergence
+        return options.gossip.probeInterval * (prediction.worstPeriodsBetweenProbes * options.gossip.awarenessMaximum)
+            + prediction.suspicionMaximum + prediction.convergence
     }
 
     private static func splitAndHeal(
@@ -47,18 +48,15 @@ extension Experiments {
         }
         try world.run(for: options.gossip.probeInterval * 2)
         world.partition(groups)
-        let begin = world.now
-        // Longer than every timer: beside the bound, until the dead are forgotten and two push-pulls are over.
-        let hold =
-            splitBound(options, nodes: nodes) + options.gossip.gossipToTheDead
-            + options.prediction(nodes: nodes).pushPullInterval * 2
-        let split = try world.run(atMost: hold, step: .milliseconds(200)) { world in
+        let split = try world.run(atMost: splitBound(options, nodes: nodes), step: .milliseconds(200)) { world in
             groups.allSatisfy { world.disagreement(among: Array($0)) == nil }
         }
-        try world.run(until: begin + hold)
+        // Longer than every timer that is left: the dead are forgotten, and two push-pulls are over.
+        let prediction = options.prediction(nodes: nodes)
+        try world.run(
+            for: prediction.suspicionMaximum + options.gossip.gossipToTheDead + prediction.pushPullInterval * 2)
         world.heal()
-        let limit = options.prediction(nodes: nodes).healBound * 4
-        let heal = try world.run(atMost: limit, step: .milliseconds(100)) { $0.hasConverged }
+        let heal = try world.run(atMost: prediction.healBound * 4, step: .milliseconds(100)) { $0.hasConverged }
         return (split, heal)
     }
 

@@ -36,7 +36,7 @@ struct SpreadClaimTests {
 
     @Test("SWIM §4.1: the mean count of those who know follows the logistic curve")
     func logistic() throws {
-        let options = options([250], runs: 20)
+        let options = options([250], runs: 12)
         let report = try Experiments.run(options)
         for finding in report.findings(.awareNodes) {
             let (mean, predicted) = (try #require(finding.sample).mean, try #require(finding.predicted))
@@ -52,7 +52,7 @@ struct SpreadClaimTests {
 
     @Test("SWIM §4.1: the time until all know grows with the logarithm of the size")
     func logarithmic() throws {
-        let options = options([16, 64, 256], runs: 40)
+        let options = options([16, 64, 256], runs: 20)
         let report = try Experiments.run(options)
         let measured = report.findings(.convergenceRounds).compactMap { finding in
             finding.nodes.flatMap { nodes in finding.sample.map { (nodes: nodes, value: $0.mean) } }

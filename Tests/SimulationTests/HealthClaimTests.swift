@@ -1,0 +1,65 @@
+// Who is accused though it is well, and what a quiet fleet costs: SWIM §3.1 and §4.2, Lifeguard.
+
+import Gossip
+import Testing
+
+@testable import Simulation
+
+@Suite("Accusations and load, as claimed")
+struct HealthClaimTests {
+    @Test("SWIM §4.2: lost datagrams make suspicions as often as computed, and no deaths", arguments: [0.05, 0.1])
+    func loss(share: Double) throws {
+        var options = ExperimentOptions(nodes: [30], seed: FleetSeeds.base)
+        (options.experiments, options.runs, options.loss) = ([.falsePositives], 1, share)
+        options.duration = .seconds(600)
+        let report = try Experiments.run(options)
+        let replay = "\(FleetSeeds.replay(options)) --loss \(share) --duration 10m"
+        for finding in report.findings(.falseDeaths) { #expect(finding.sample?.most == 0, "\(replay)") }
+        let suspicions = report.findings(.falseSuspicions)
+        try #require(suspicions.count == 2)
+        #expect(suspicions[0].sample?.most == 0, "streams lose nothing: \(replay)")
+        // Five node-hours; suspicions come independently of each other, so their number strays by its root.
+        let measured = try #require(suspicions[1].sample).mean * 5
+        let predicted = try #require(suspicions[1].predicted) * 5
+        #expect(abs(measured - predicted) <= 4 * predicted.squareRoot(), "\(measured), not \(predicted): \(replay)")
+    }
+
+    @Test("Without loss nobody is ever suspected")
+    func lossless() throws {
+        var wanted = WorldOptions(nodes: 50, seed: FleetSeeds.base)
+        wanted.forbids = .falseSuspicions
+        var world = try World(wanted)
+        try world.run(for: .seconds(600))
+    }
+
+    @Test("Lifeguard: with it slow members have ten times fewer healthy ones declared dead")
+    func lifeguard() throws {
+        var options = ExperimentOptions(nodes: [50], seed: FleetSeeds.base)
+        (options.experiments, options.runs, options.duration) = ([.slow], 1, .seconds(300))
+        let report = try Experiments.run(options)
+        let counts = report.findings(.healthyDeaths).compactMap(\.sample?.mean)
+        try #require(counts.count == 2)
+        print("healthy members declared dead: \(counts[0]) with Lifeguard, \(counts[1]) without")
+        #expect(counts[1] >= 10, "the scenario is too kind to tell: \(FleetSeeds.replay(options))")
+        #expect(counts[0] <= counts[1] / 10, "\(FleetSeeds.replay(options))")
+    }
+
+    @Test(
+        "SWIM §3.1: a quiet member sends two datagrams a period, whatever the size, and keeps little of each other one")
+    func load() throws {
+        var options = ExperimentOptions(nodes: [32, 128, 250], seed: FleetSeeds.base)
+        (options.experiments, options.runs, options.duration) = ([.load], 1, .seconds(60))
+        let report = try Experiments.run(options)
+        for finding in report.findings(.datagrams) {
+            #expect(abs(try #require(finding.sample).mean - 2) <= 0.1, "\(FleetSeeds.replay(options))")
+        }
+        let bytes = report.findings(.bytes).compactMap(\.sample?.mean)
+        #expect((bytes.max() ?? 0) <= (bytes.min() ?? 0) * 1.05, "\(bytes): \(FleetSeeds.replay(options))")
+        for finding in report.findings(.memberBytes) {
+            #expect(try #require(finding.sample).mean <= 100, "\(FleetSeeds.replay(options))")
+        }
+        // And so the fitted law is a constant.
+        let law = report.findings(.lawResidual).compactMap(\.sample?.mean)
+        #expect(!law.isEmpty && law.allSatisfy { $0 < 0.05 })
+    }
+}
