@@ -7,7 +7,8 @@ import Simulation
 import Vocabulary
 
 enum SimulationReplay {
-    /// Says that all was alike; complains and ends with the exit code where the file is no log, or the replay differs.
+    /// Says that all was alike; complains and ends with the exit code where the file is no log, the replay differs, or an
+    /// invariant does not hold.
     static func run(path: String, json: Bool) throws {
         let log: EventLog
         do {
@@ -22,6 +23,10 @@ enum SimulationReplay {
         } catch {
             StandardStreams.complain("error: \(path): \(error)")
             throw ExitStatus.input.code
+        }
+        if let violation = replay.violation {
+            StandardStreams.complain("error: \(path): \(violation)")
+            throw ExitStatus.broken.code
         }
         let options = log.options
         let duration = Duration.nanoseconds(log.entries.last?.world ?? 0)
