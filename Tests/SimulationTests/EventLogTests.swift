@@ -26,12 +26,14 @@ struct EventLogTests {
                 21s restart 5
                 """)
         var world = try World(options)
-        try world.run(for: .seconds(22))
-        world.join(2, through: 9)
-        // Nobody listens at n5 any more: a stream that fails.
-        world.crash(5)
-        world.join(3, through: 5)
-        try world.run(for: .seconds(20))
+        try world.leavingLog { world in
+            try world.run(for: .seconds(22))
+            world.join(2, through: 9)
+            // Nobody listens at n5 any more: a stream that fails.
+            world.crash(5)
+            world.join(3, through: 5)
+            try world.run(for: .seconds(20))
+        }
         return world
     }
 

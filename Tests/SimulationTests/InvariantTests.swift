@@ -150,9 +150,11 @@ struct InvariantTests {
                 131s loss 0.0
                 """)
         var world = try World(options)
-        try world.run(for: .seconds(131))
-        _ = try world.run(atMost: .seconds(120), step: .seconds(1)) { $0.hasConverged }
-        try world.requireAgreement()
+        try world.leavingLog { world in
+            try world.run(for: .seconds(131))
+            _ = try world.run(atMost: .seconds(120), step: .seconds(1)) { $0.hasConverged }
+            try world.requireAgreement()
+        }
         var replay = Replay(of: world.log)
         try replay.run()
     }
