@@ -117,13 +117,12 @@ struct AccusationTally {
         let end = world.now + duration
         while world.now < end {
             try world.run(until: min(world.now + .seconds(10), end))
-            for fact in world.takeFacts() where healthy.contains(fact.subject) && healthy.contains(fact.observer) {
-                count(fact)
-            }
+            for fact in world.takeFacts() { count(fact) }
         }
     }
 
-    private mutating func count(_ fact: Fact) {
+    mutating func count(_ fact: Fact) {
+        guard healthy.contains(fact.subject), healthy.contains(fact.observer) else { return }
         switch fact.kind {
         case .refuted: refutations += 1
         case .died: if dead.insert(fact.subject).inserted { deaths += 1 }

@@ -24,6 +24,28 @@ struct HealthClaimTests {
         #expect(abs(measured - predicted) <= 4 * predicted.squareRoot(), "\(measured), not \(predicted): \(replay)")
     }
 
+    @Test("A death counts once until the member is back, and only among healthy members")
+    func tally() {
+        func fact(_ kind: Fact.Kind, of subject: Int, by observer: Int) -> Fact {
+            Fact(
+                time: .zero, observer: observer, subject: subject, kind: kind, wasAwake: true, wasDisturbed: false)
+        }
+        var tally = AccusationTally(of: 0..<4)
+        for observer in 0..<5 { tally.count(fact(.died, of: 1, by: observer)) }
+        #expect(tally.deaths == 1)
+        tally.count(fact(.joined, of: 1, by: 0))
+        tally.count(fact(.died, of: 1, by: 4))
+        #expect(tally.deaths == 1, "what a slow member believes does not count")
+        tally.count(fact(.died, of: 4, by: 1))
+        #expect(tally.deaths == 1, "a slow member's death does not count")
+        tally.count(fact(.died, of: 1, by: 2))
+        tally.count(fact(.died, of: 2, by: 2))
+        #expect(tally.deaths == 3)
+        tally.count(fact(.refuted, of: 3, by: 3))
+        tally.count(fact(.refuted, of: 4, by: 4))
+        #expect(tally.refutations == 1)
+    }
+
     @Test("Without loss nobody is ever suspected")
     func lossless() throws {
         var wanted = WorldOptions(nodes: 50, seed: FleetSeeds.base)

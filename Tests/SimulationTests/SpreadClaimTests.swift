@@ -47,6 +47,9 @@ struct SpreadClaimTests {
         let convergence = try #require(report.sample(.convergence))
         let prediction = options.prediction(nodes: 250)
         #expect(abs(convergence.mean / prediction.convergence.inSeconds - 1) < 0.25, "\(FleetSeeds.replay(options))")
+        let bytes = try #require(report.findings(.spreadBytes).first)
+        let (sent, computed) = (try #require(bytes.sample).mean, try #require(bytes.predicted))
+        #expect(abs(sent / computed - 1) < 0.05, "\(sent) bytes, not \(computed): \(FleetSeeds.replay(options))")
         #expect(convergence.most < prediction.convergence.inSeconds * 3, "\(FleetSeeds.replay(options))")
     }
 
