@@ -7,10 +7,10 @@ import Simulation
 import Vocabulary
 
 enum SimulationText {
-    /// A line of parameters, then a table for every experiment and size.
+    /// The parameters, then a table for every experiment and size.
     static func table(of report: ExperimentReport, for options: ExperimentOptions) -> String {
         let parameters = parameters(of: options).map { "\($0.name) \($0.text)" }
-        var text = "seed \(options.seed)  " + parameters.joined(separator: "  ") + "\n"
+        var text = lines(of: ["seed \(options.seed)"] + parameters)
         for (heading, findings) in groups(of: report.findings) {
             var table = TextTable(
                 .left(heading), .right("MEAN"), .right("P50"), .right("P99"), .right("MAX"), .left("UNIT"),
@@ -19,6 +19,21 @@ enum SimulationText {
             text += "\n" + table.text
         }
         return text
+    }
+
+    /// Items with two blanks between, on lines that a terminal does not break.
+    private static func lines(of items: [String]) -> String {
+        var (text, width) = ("", 0)
+        for item in items {
+            if width > 0 {
+                let fits = width + 2 + item.count <= 100
+                text += fits ? "  " : "\n"
+                width = fits ? width + 2 : 0
+            }
+            text += item
+            width += item.count
+        }
+        return text + "\n"
     }
 
     /// One object, its keys always in the same order.
