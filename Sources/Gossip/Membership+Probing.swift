@@ -134,7 +134,8 @@ extension Membership {
                 sequence: probe.sequence, target: record.address, node: probe.target, wantsNack: wantsNack)
             send(.indirectPing(request), to: helperRecord.address, recipient: nil, into: &effects)
         }
-        if options.usesStreamPing, record.versions.understandsStreamPing {
+        // With a time-out as long as the interval there is no time left for a stream.
+        if options.usesStreamPing, record.versions.understandsStreamPing, probe.end > now {
             let stream = exchange.open(.probe)
             help.stream = stream
             let request = StreamMessage.ping(Ping(sequence: probe.sequence, node: probe.target))

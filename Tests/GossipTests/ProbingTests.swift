@@ -114,6 +114,16 @@ import Vocabulary
         #expect(lab.take().events.contains { if case .datagramsLost(lab.id(target)) = $0 { true } else { false } })
     }
 
+    @Test("A time-out as long as the interval leaves no time for a stream, and none is opened")
+    func noTimeForStream() throws {
+        var options = GossipOptions.lan
+        options.probeTimeout = .seconds(3)
+        var (lab, _, target) = try probing(["a", "b"], options: options)
+        lab.run(for: .seconds(1))
+        #expect(lab.take().openedStreams.isEmpty)
+        #expect(lab.state(target) == .suspect)
+    }
+
     @Test("An answer on the stream to another ping proves nothing")
     func wrongStreamAnswer() throws {
         var (lab, ping, target) = try probing(["a", "b"])
