@@ -70,7 +70,9 @@ extension Membership {
             }
         }
         guard prober.nextTick <= now else { return }
-        prober.nextTick = prober.nextTick.next(every: pace.probeInterval, after: now)
+        // From now on, not from when it should have been: a probe that begins a little late ends as late, and would lose
+        // the next tick.
+        prober.nextTick = now.advanced(by: pace.probeInterval)
         if prober.probe == nil, let target = nextTarget(at: now, into: &effects) {
             beginProbe(of: target, at: now, into: &effects)
         }

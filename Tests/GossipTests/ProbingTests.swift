@@ -201,6 +201,21 @@ import Vocabulary
         for pass in stride(from: 0, to: 24, by: 8) { #expect(Set(probed[pass..<pass + 8]) == expected) }
     }
 
+    @Test("Wakes that come a little late cost no turn: the silent are probed one after another")
+    func lateWakes() {
+        var options = GossipOptions.lan
+        options.awarenessMaximum = 1
+        var lab = Lab(others: (0..<20).map { "o\($0)" }, options: options)
+        let end = lab.now + .seconds(15)
+        var probes = 0
+        while lab.now < end {
+            lab.now = lab.member.nextWake + .milliseconds(2)
+            lab.member.wake(at: lab.now, into: &lab.effects)
+            probes += lab.take().datagrams.filter { if case .ping = $0.messages[0] { true } else { false } }.count
+        }
+        #expect(probes >= 14)
+    }
+
     @Test("A fleet of one probes nobody and stays calm")
     func alone() {
         var lab = Lab()
