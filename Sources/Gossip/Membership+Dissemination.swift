@@ -28,8 +28,13 @@ extension Membership {
     }
 
     /// Tells a thing from now on, in the place of what was queued about the same member.
+    ///
+    /// What is too long for a datagram (a peer's announcement may be) is left to push-pulls: it would wait for ever, and
+    /// we would be woken for it.
     mutating func queue(_ message: Message, about member: MemberID, at now: Instant) {
-        gossip.queue.add(message, about: member, length: message.encodedLength(in: directory))
+        let length = message.encodedLength(in: directory)
+        guard length + WireSize.partOverhead <= compoundBudget else { return gossip.queue.remove(about: member) }
+        gossip.queue.add(message, about: member, length: length)
         armGossip(at: now)
     }
 

@@ -89,6 +89,35 @@ import Vocabulary
         }
     }
 
+    @Test("An announcement longer than a datagram is taken, not told, and keeps nobody awake")
+    func tooLong() {
+        var lab = teller(["a", "b"])
+        lab.hear(suspect: "b", 1, from: "a")
+        let record = Lab.record(port: lab.address(of: "b").port, meta: [UInt8](repeating: 1, count: 1400))
+        lab.hear(alive: "b", 2, record: record)
+        #expect(lab.state("b") == .alive)
+        #expect(lab.queued.isEmpty, "what was queued about it is refuted all the same")
+        lab.run(for: .seconds(1))
+        #expect(lab.take().datagrams.isEmpty && lab.member.nextWake == .distantFuture)
+    }
+
+    @Test("An announcement that just fits a datagram is told", arguments: [0, 1])
+    func justFits(excess: Int) {
+        // Given room for one announcement, or a byte less
+        var lab = teller(["a", "b"])
+        func announcement(meta count: Int) -> Announcement {
+            let record = Lab.record(port: lab.address(of: "b").port, meta: [UInt8](repeating: 1, count: count))
+            return Announcement(node: lab.id("b"), incarnation: 2, record: record)
+        }
+        let rest = Message.alive(announcement(meta: 512)).encodedLength(in: lab.directory) - 512
+        let room = 1400 - WireSize.compoundOverhead - WireSize.partOverhead - rest
+        // When one arrives that takes it all
+        lab.receive(.alive(announcement(meta: room + excess)))
+        lab.run(for: .seconds(1))
+        // Then it is told if it fits
+        #expect(lab.take().datagrams.isEmpty == (excess > 0))
+    }
+
     @Test("A change of our own is told one incarnation higher, in place of what was queued about us")
     func update() {
         var lab = teller(["a"])
