@@ -139,7 +139,7 @@ extension Membership {
         case .pushPull(let theirs):
             // Merged before it is answered, unlike in the reference: an answer that refutes what they believe of
             // us heals a split in one exchange instead of two. A refused one is answered all the same.
-            merge(theirs, from: peer, at: now, into: &effects)
+            _ = merge(theirs, from: peer, at: now, into: &effects)
             effects.streams.append(.answer(stream, .pushPull(wholeView(isJoin: theirs.isJoin))))
         case .ping(let ping) where ping.node == nil || ping.node == id:
             effects.streams.append(.answer(stream, .ack(Ack(sequence: ping.sequence))))
@@ -158,19 +158,28 @@ extension Membership {
         switch message {
         case .pushPull(let theirs):
             guard let purpose = exchange.close(stream) else { return }
-            merge(theirs, from: peer, at: now, into: &effects)
-            if case .seed(let address) = purpose { effects.events.append(.seedJoined(address)) }
+            let isMerged = merge(theirs, from: peer, at: now, into: &effects)
+            guard case .seed(let address) = purpose else { return }
+            if isMerged {
+                effects.events.append(.seedJoined(address))
+            } else {
+                failJoining(address, at: now, into: &effects)
+            }
         case .ack(let ack):
             takeStreamAck(ack, on: stream)
-            _ = exchange.close(stream)
+            // To a probe that was the answer; to a push-pull it is none.
+            giveUp(stream, at: now, into: &effects)
         case .ping, .user, .error:
             giveUp(stream, at: now, into: &effects)
         }
     }
 
     mutating func giveUp(_ stream: StreamID, at now: Instant, into effects: inout Effects) {
-        guard case .seed(let address) = exchange.close(stream) else { return }
-        effects.events.append(.seedFailed(address))
+        if case .seed(let address) = exchange.close(stream) { failJoining(address, at: now, into: &effects) }
+    }
+
+    private mutating func failJoining(_ seed: PeerAddress, at now: Instant, into effects: inout Effects) {
+        effects.events.append(.seedFailed(seed))
         if isAlone, exchange.lonelyPause == 0 { scheduleContact(at: now) }
     }
 
@@ -179,12 +188,15 @@ extension Membership {
     /// Takes over what a peer knows that we do not.
     ///
     /// A death in somebody's view is taken for a suspicion, by ourselves: it may be long refuted, and the accused must
-    /// have its time. So an exchange kills nobody, and is nobody's confirmation (memberlist-behaviour §7).
+    /// have its time. So an exchange kills nobody, and confirms no more than our own word can, once
+    /// (memberlist-behaviour §7).
+    /// - Returns: false if the whole was refused, and nothing taken over.
     private mutating func merge(
         _ theirs: PushPull, from peer: PeerAddress, at now: Instant, into effects: inout Effects
-    ) {
+    ) -> Bool {
         if let conflict = VersionRange.conflict(among: theirs.members, and: table, names: directory) {
-            return effects.events.append(.refusedExchange(from: peer, reason: conflict))
+            effects.events.append(.refusedExchange(from: peer, reason: conflict))
+            return false
         }
         for claim in theirs.members {
             switch claim.state {
@@ -199,6 +211,8 @@ extension Membership {
                     Announcement(node: claim.node, incarnation: claim.incarnation, record: claim.record), at: now,
                     into: &effects)
             case .suspect, .dead:
+                // Who leaves accuses nobody any more.
+                if isLeaving { continue }
                 suspect(
                     Accusation(node: claim.node, incarnation: claim.incarnation, from: id),
                     evidence: .pushPull(via: peer), at: now, into: &effects)
@@ -211,6 +225,7 @@ extension Membership {
         if !theirs.userState.isEmpty {
             effects.events.append(.userState(theirs.userState, isJoin: theirs.isJoin, from: peer))
         }
+        return true
     }
 
     // MARK: Comparing views
@@ -301,7 +316,7 @@ extension Membership {
     }
 
     /// Tries one of the seeds that are not among the members, where two halves that forgot each other meet; all of them
-    /// while we are alone.
+    /// while we are alone, in changing order, as there may be more than are opened at once.
     private mutating func contactSeeds(at now: Instant, into effects: inout Effects) {
         guard !options.seeds.isEmpty else { return }
         var absent = Set(options.seeds)
@@ -310,7 +325,8 @@ extension Membership {
         }
         let candidates = options.seeds.filter { absent.contains($0) }
         guard !candidates.isEmpty else { return }
-        let tried = isAlone ? candidates : [candidates[Int(random.below(UInt32(candidates.count)))]]
+        let tried =
+            isAlone ? candidates.shuffled(using: &random) : [candidates[Int(random.below(UInt32(candidates.count)))]]
         for seed in tried { openPushPull(with: seed, isJoin: true, purpose: .routine, at: now, into: &effects) }
     }
 }

@@ -66,9 +66,11 @@ package struct Membership {
 
 extension Membership {
     /// Knows these from the start, as though it had merged them long ago. For a simulated world's warm start: nothing is
-    /// told to anybody. - Precondition: not started; no name twice, ours left out.
+    /// told to anybody. What is claimed of ourselves is passed over.
+    /// - Precondition: not started; no name twice; no suspects, whose time nobody would count.
     package mutating func preload(_ claims: [MemberClaim], at now: Instant) {
         precondition(!isRunning, "a running member learns from others")
+        precondition(claims.allSatisfy { $0.state != .suspect }, "a suspicion without an end")
         table.reserve(directory.bound)
         for claim in claims where claim.node != id {
             directory.hold(claim.node)
@@ -94,13 +96,14 @@ extension Membership {
         announceOurselves(at: now)
     }
 
-    /// Bears another record from now on, one incarnation higher; nothing changes any more once we are leaving.
+    /// Bears another record from now on, one incarnation higher; nothing changes any more once we are leaving. At the
+    /// highest incarnation of all, where only a forged accusation can bring us, the others hear of it no more.
     package mutating func update(_ record: MemberRecord, at now: Instant, into effects: inout Effects) {
         tick(to: now, into: &effects)
         guard !isLeaving else { return }
         var row = table.row(of: id)
         row.record = record
-        row.incarnation += 1
+        if row.incarnation < .max { row.incarnation += 1 }
         row.since = now
         table.update(id, row, digest: directory.digest(of: id))
         noteChange(at: now)

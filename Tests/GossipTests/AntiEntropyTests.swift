@@ -159,6 +159,27 @@ import Vocabulary
         #expect(lab.effects.events.contains { if case .seedFailed(seeds[1]) = $0 { true } else { false } })
     }
 
+    @Test("A seed whose view we refuse, or that answers something else, was not joined")
+    func refusedJoin() throws {
+        var poison = MemberVersions.serf
+        poison.delegateSpoken = 0
+        for isView in [true, false] {
+            var lab = Lab()
+            let seed = lab.address(of: "a")
+            lab.member.join([seed], at: lab.now, into: &lab.effects)
+            let stream = try #require(lab.take().openedExchanges.first?.stream)
+            let claim = lab.claim("x", .alive, 1, record: Lab.record(port: 9, versions: poison))
+            let answer: StreamMessage =
+                isView ? .pushPull(PushPull(isJoin: true, members: [claim], userState: [])) : .ack(Ack(sequence: 1))
+            lab.member.receive(answer, on: stream, from: seed, at: lab.now, into: &lab.effects)
+            guard case .seedFailed(seed) = lab.take().events.last else {
+                Issue.record("the failure was not reported")
+                continue
+            }
+            #expect(lab.member.exchange.openStreams == 0)
+        }
+    }
+
     @Test("An answer on a stream that is not open, or no longer, is ignored")
     func lateAnswer() throws {
         var lab = Lab(others: ["a"])
@@ -328,6 +349,15 @@ import Vocabulary
         lab.hear(alive: "y", 1, record: Lab.record(port: 8))
         lab.run(for: .seconds(600))
         #expect(lab.take().openedExchanges.isEmpty)
+    }
+
+    @Test("Who is alone tries all its seeds in turn, even if there are more than are opened at once")
+    func manySeeds() {
+        var options = GossipOptions.lan
+        options.seeds = (1000..<1040).map { Lab.record(port: $0).address }
+        var lab = Lab(options: options)
+        lab.run(for: .seconds(900))
+        #expect(Set(lab.take().openedExchanges.map(\.to)) == Set(options.seeds))
     }
 
     @Test("Streams that do not end are not piled up")
