@@ -17,6 +17,15 @@ import Vocabulary
         }
     }
 
+    @Test("A name that left comes back from another address through somebody's view too, at any incarnation")
+    func reclaimByView() throws {
+        var lab = Lab(others: ["a", "b"])
+        lab.hear(alive: "b", 8)
+        lab.hear(dead: "b", 8, from: "b")
+        _ = try lab.exchange([lab.claim("b", .alive, 1, record: Lab.record(port: 9))], from: "a")
+        #expect(lab.state("b") == .alive && lab.incarnation("b") == 1)
+    }
+
     @Test("A death in somebody's view is a suspicion of ours, and nobody's confirmation")
     func deathByView() throws {
         var lab = Lab(others: (0..<10).map { "o\($0)" })
@@ -144,6 +153,21 @@ import Vocabulary
         #expect(partners.allSatisfy { !$0.isJoin && $0.to != lab.address(of: "self") })
     }
 
+    @Test("Suspects are no partners: an exchange with one would most likely fail")
+    func suspectPartner() {
+        var lab = Lab(others: ["a", "b"])
+        lab.member.prober.nextTick = .distantFuture
+        lab.hear(suspect: "a", 1, from: "b")
+        lab.member.exchange.nextPushPull = lab.now
+        var partners: Set<PeerAddress> = []
+        for _ in 0..<12 {
+            lab.member.exchange.nextPushPull = lab.now
+            lab.run(for: .milliseconds(1))
+            partners.formUnion(lab.take().openedExchanges.map(\.to))
+        }
+        #expect(lab.state("a") == .suspect && partners == [lab.address(of: "b")])
+    }
+
     @Test("A join reports each seed, reached or not")
     func join() throws {
         var lab = Lab()
@@ -192,97 +216,6 @@ import Vocabulary
         #expect(lab.state("x") == nil && lab.effects.isEmpty)
     }
 
-    // MARK: Views compared
-
-    private func remoras(_ names: [String]) -> Lab {
-        var lab = Lab(others: names)
-        for name in names {
-            lab.hear(alive: name, 2, record: Lab.record(port: lab.address(of: name).port, meta: [7], isRemora: true))
-        }
-        lab.member.gossip.queue.removeAll()
-        lab.member.gossip.nextTick = nil
-        lab.member.prober.nextTick = .distantFuture
-        _ = lab.take()
-        return lab
-    }
-
-    @Test("A remora's differing checksum begins an exchange with it once our own view has been quiet")
-    func comparison() {
-        var lab = remoras(["a", "b"])
-        lab.receive(.viewChecksum(1), from: "a")
-        #expect(lab.take().streams.isEmpty, "news may still be on its way")
-        lab.run(for: .seconds(2))
-        lab.receive(.viewChecksum(lab.member.viewChecksum), from: "a")
-        #expect(lab.take().streams.isEmpty, "equal views have nothing to exchange")
-        lab.receive(.viewChecksum(1), from: "a")
-        #expect(lab.take().openedExchanges.map(\.to) == [lab.address(of: "a")])
-    }
-
-    @Test("Views that stay different are compared ever more rarely, down to the push-pull's interval")
-    func comparisonBackoff() {
-        var lab = remoras(["a", "b"])
-        lab.member.exchange.nextPushPull = .distantFuture
-        lab.run(for: .seconds(2))
-        var counts: [Int] = []
-        for _ in 0..<10 {
-            for _ in 0..<60 {
-                lab.receive(.viewChecksum(1), from: "a")
-                lab.run(for: .seconds(1))
-            }
-            let opened = lab.take().openedExchanges
-            for stream in opened.map(\.stream) { lab.member.fail(stream, at: lab.now, into: &lab.effects) }
-            counts.append(opened.count)
-        }
-        #expect(counts[0] >= 3 && counts[0] <= 10)
-        #expect(counts.suffix(5).reduce(0, +) <= 20)
-        #expect(counts.last != 0)
-    }
-
-    @Test("A stranger's checksum begins nothing, nor does that of a member that is no remora")
-    func strangersChecksum() {
-        var lab = remoras(["a", "b"])
-        lab.hear(alive: "b", 3)
-        lab.run(for: .seconds(5))
-        _ = lab.take()
-        lab.receive(.viewChecksum(1), from: "x")
-        lab.receive(.viewChecksum(1), from: "b")
-        #expect(lab.take().streams.isEmpty)
-    }
-
-    @Test("Only remoras are sent our checksum, and only if views are compared", arguments: [true, false])
-    func checksumRecipients(compares: Bool) throws {
-        var options = GossipOptions.lan
-        options.comparesViews = compares
-        var lab = Lab(others: ["a", "b"], options: options)
-        lab.hear(alive: "a", 2, record: Lab.record(port: lab.address(of: "a").port, meta: [7], isRemora: true))
-        lab.member.gossip.queue.removeAll()
-        for _ in 0..<4 {
-            lab.run(until: lab.member.prober.nextTick)
-            for datagram in lab.take().datagrams {
-                guard case .ping(let ping) = datagram.messages[0], let node = ping.node else { continue }
-                let tells = compares && lab.name(node) == "a"
-                #expect(datagram.messages.map(lab.describe) == ["ping \(lab.name(node))"] + (tells ? ["view"] : []))
-                lab.receive(.ack(Ack(sequence: ping.sequence)), from: lab.name(node))
-            }
-        }
-    }
-
-    @Test("The checksum is of who is present and at which incarnation: order, suspicion and the dead do not show")
-    func checksum() {
-        var one = Lab(others: ["a", "b", "c"])
-        var other = Lab(others: ["c", "a", "b"])
-        #expect(one.member.viewChecksum == other.member.viewChecksum)
-        one.hear(suspect: "a", 1, from: "b")
-        #expect(one.member.viewChecksum == other.member.viewChecksum)
-        one.hear(dead: "a", 1, from: "b")
-        #expect(one.member.viewChecksum != other.member.viewChecksum)
-        other.hear(dead: "a", 1, from: "a")
-        #expect(one.member.viewChecksum == other.member.viewChecksum)
-        one.hear(alive: "b", 2)
-        #expect(one.member.viewChecksum != other.member.viewChecksum)
-        #expect(Lab(others: ["a", "b"]).member.viewChecksum != one.member.viewChecksum)
-    }
-
     // MARK: The dead and the seeds
 
     @Test("A dead member is taken off the list after its time, and tried for a day all the same")
@@ -305,6 +238,25 @@ import Vocabulary
         lab.directory.sweep()
         #expect(lab.take().openedExchanges.isEmpty)
         #expect(lab.directory.count == 1)
+    }
+
+    @Test("Of the long dead only so many are remembered, and the others' names go")
+    func lostLimit() {
+        let names = (0..<4200).map { "o\($0)" }
+        var lab = Lab(others: names)
+        for name in names { lab.hear(dead: name, 1, from: "x") }
+        lab.member.exchange.nextPushPull = .distantFuture
+        lab.member.exchange.nextContact = .distantFuture
+        lab.member.gossip.queue.removeAll()
+        lab.member.gossip.nextTick = nil
+        lab.member.prober.position = lab.member.listed
+        lab.sleep(for: .seconds(31))
+        lab.member.prober.nextTick = lab.now
+        lab.run(for: .seconds(1))
+        #expect(lab.member.listed == 1 && lab.member.exchange.lost.count == AntiEntropy.lostLimit)
+        _ = lab.take()
+        lab.directory.sweep()
+        #expect(lab.directory.count == AntiEntropy.lostLimit + 1)
     }
 
     @Test("A lost member that comes back is no longer tried")

@@ -36,6 +36,15 @@ import Vocabulary
         #expect(lab.member.nextWake == .distantFuture)
     }
 
+    @Test("Who is alone is not woken to tell what there is nobody to hear")
+    func quietAlone() {
+        var lab = teller([])
+        lab.member.update(Lab.record(port: 1, meta: [1]), at: lab.now, into: &lab.effects)
+        #expect(lab.member.nextWake == .distantFuture)
+        lab.hear(alive: "x", 1)
+        #expect(lab.member.nextWake < .distantFuture)
+    }
+
     @Test("The alive, the suspects and the lately dead are told, neither the left nor the long dead")
     func audience() {
         var lab = teller(["a", "s", "d", "l", "old"])

@@ -94,6 +94,25 @@ import Vocabulary
         #expect(remembered == Array(names.suffix(64)))
     }
 
+    @Test("A member suspected and cleared again and again is remembered once, and a death of it stays")
+    func clearedTwice() {
+        let names = (0..<70).map { "o\($0)" }
+        var lab = Lab(others: names)
+        lab.member.prober.nextTick = .distantFuture
+        func suspectAndClear(_ name: String, _ incarnation: UInt32) {
+            lab.hear(suspect: name, incarnation, from: "x")
+            lab.hear(alive: name, incarnation + 1)
+        }
+        for incarnation in 1..<60 as Range<UInt32> { suspectAndClear("o0", incarnation) }
+        for name in names[1..<60] { suspectAndClear(name, 1) }
+        #expect(names[0..<60].allSatisfy { lab.member.provenance(of: lab.id($0)) != nil })
+        // A death takes it out of those that give way
+        lab.hear(dead: "o0", 60, from: "x")
+        for name in names[60...] { suspectAndClear(name, 1) }
+        for name in names[1..<60] { suspectAndClear(name, 2) }
+        #expect(lab.member.provenance(of: lab.id("o0"))?.outcome == .died(by: "x", lab.now))
+    }
+
     @Test("A member that is taken off the list leaves no memory of its case")
     func forgotten() {
         var lab = suspecting()
