@@ -4,7 +4,7 @@ import Gossip
 import Vocabulary
 
 extension Experiments {
-    /// Moments of one run, counted from the crash; nil for what did not happen in time.
+    /// Moments of one wave of crashes, counted from the crash; nil for what did not happen in time.
     private struct Detection {
         var suspicion: Duration?
         var death: Duration?
@@ -19,7 +19,7 @@ extension Experiments {
         var detections: [Detection] = []
         for seed in options.seeds(of: .crash, nodes: nodes) {
             try inWorld(options, nodes: nodes, seed: seed, into: &report) { world throws(Violation) in
-                try detections.append(detection(options, crashed: nodes - crashes..<nodes, in: &world))
+                try detections += self.detections(options, crashes: crashes, in: &world)
             }
         }
         let suspicions = detections.compactMap { $0.suspicion?.inSeconds }
@@ -41,25 +41,42 @@ extension Experiments {
             predicted: prediction.fullDetection(crashed: crashes).inSeconds, note: "and 2 ln N / β rounds")
     }
 
-    private static func detection(
-        _ options: ExperimentOptions, crashed: Range<Int>, in world: inout World
-    ) throws(Violation) -> Detection {
+    /// Waves of crashes in one world. A large fleet is dear to start and hardly notices a few more, so it has several; all
+    /// waves together take 2 % of it at most, or it has one.
+    static func waves(of crashes: Int, nodes: Int) -> Int { min(max(nodes / (50 * crashes), 1), 20) }
+
+    private static func detections(
+        _ options: ExperimentOptions, crashes: Int, in world: inout World
+    ) throws(Violation) -> [Detection] {
+        let nodes = world.options.nodes
+        let waves = waves(of: crashes, nodes: nodes)
+        let interval = options.gossip.probeInterval
         // Long enough that probes are under way everywhere.
-        try world.run(for: options.gossip.probeInterval * 2)
-        let begin = Duration.nanoseconds(world.now.nanoseconds)
-        world.strike(.crash(NodeSet(crashed)))
-        var watches: [Int] = []
-        for node in crashed { watches.append(world.watch(node)) }
-        let survivors = 0..<crashed.lowerBound
-        let prediction = options.prediction(nodes: world.options.nodes)
-        let limit = prediction.suspicionMaximum * 2 + prediction.fullDetection(crashed: crashed.count) * 2
-        let complete = try world.run(atMost: limit, step: .milliseconds(100)) { world in
-            watches.allSatisfy { !world.watches[$0].gone[survivors].contains(nil) }
+        try world.run(for: interval * 2)
+        var moments: [(began: Duration, watches: [Int])] = []
+        for wave in 0..<waves {
+            // Apart, so that the first probes of one wave are mostly over when the next comes.
+            if wave > 0 { try world.run(for: interval * 5) }
+            let crashed = nodes - (wave + 1) * crashes..<nodes - wave * crashes
+            let began = Duration.nanoseconds(world.now.nanoseconds)
+            world.strike(.crash(NodeSet(crashed)))
+            var watches: [Int] = []
+            for node in crashed { watches.append(world.watch(node)) }
+            moments.append((began, watches))
         }
-        let seen = watches.map { world.watches[$0] }
-        return Detection(
-            suspicion: seen.compactMap(\.firstSuspicion).min().map { $0 - begin },
-            death: seen.compactMap(\.firstDeath).min().map { $0 - begin },
-            everywhere: complete == nil ? nil : seen.compactMap(\.lastDeath).max().map { $0 - begin })
+        let survivors = 0..<nodes - waves * crashes
+        let prediction = options.prediction(nodes: nodes)
+        let limit = prediction.suspicionMaximum * 2 + prediction.fullDetection(crashed: crashes) * 2
+        _ = try world.run(atMost: limit, step: .milliseconds(100)) { world in
+            world.watches.allSatisfy { !$0.gone[survivors].contains(nil) }
+        }
+        return moments.map { began, watches in
+            let seen = watches.map { world.watches[$0] }
+            let isComplete = seen.allSatisfy { !$0.gone[survivors].contains(nil) }
+            return Detection(
+                suspicion: seen.compactMap(\.firstSuspicion).min().map { $0 - began },
+                death: seen.compactMap(\.firstDeath).min().map { $0 - began },
+                everywhere: isComplete ? seen.compactMap(\.lastDeath).max().map { $0 - began } : nil)
+        }
     }
 }

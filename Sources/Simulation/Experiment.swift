@@ -37,7 +37,7 @@ package enum Experiment: String, CaseIterable, Sendable {
     package func usualRuns(nodes: Int) -> Int {
         switch self {
         case .change: min(max(20_000 / nodes, 1), 1000)
-        case .crash: min(max(10_000 / nodes, 1), 200)
+        case .crash: min(max(20_000 / (nodes * Experiments.waves(of: 1, nodes: nodes)), 1), 200)
         case .partition, .start: nodes <= 250 ? 3 : 1
         case .falsePositives, .slow, .load: 1
         }

@@ -99,7 +99,7 @@ package struct Finding: Sendable {
     package let nodes: Int?
     package let quantity: Quantity
     package let conditions: [Condition]
-    /// One value for each run that has one; nil where no run has, as when nobody noticed a crash in time.
+    /// One value for each run that has one, or several; nil where no run has, as when nobody noticed a crash in time.
     package let sample: Sample?
     /// What the formula says; nil where there is none.
     package let predicted: Double?

@@ -80,7 +80,7 @@ enum SimulationText {
         members += [
             (finding.quantity.rawValue, number(sample?.mean)),
             ("predicted", number(finding.predicted)),
-            ("runs", .integer(sample?.count ?? 0)),
+            ("samples", .integer(sample?.count ?? 0)),
             ("p50", number(sample?.percentile(0.5))),
             ("p99", number(sample?.percentile(0.99))),
             ("max", number(sample?.most)),

@@ -50,7 +50,7 @@ struct SimulateTests {
         ] {
             let row = try #require(rows.first { $0[name] != nil }, "no row has \(name)")
             #expect(row[name] is NSNumber)
-            for key in ["experiment", "nodes", "predicted", "runs", "p50", "p99", "max", "standard_error", "note"] {
+            for key in ["experiment", "nodes", "predicted", "samples", "p50", "p99", "max", "standard_error", "note"] {
                 #expect(row[key] != nil, "\(name) lacks \(key)")
             }
         }

@@ -20,7 +20,8 @@ struct DetectionClaimTests {
         let report = try Experiments.run(options)
         for finding in report.findings(.firstProbe) {
             let sample = try #require(finding.sample)
-            #expect(sample.count == 25, "\(FleetSeeds.replay(options))")
+            let waves = Experiments.waves(of: 1, nodes: try #require(finding.nodes))
+            #expect(sample.count == 25 * waves, "\(FleetSeeds.replay(options))")
             #expect(sample.mean <= 1.582 + 3 * sample.standardError, "\(FleetSeeds.replay(options))")
             // Phases are spread evenly: one period on average.
             #expect(abs(sample.mean - 1) < 4 * sample.standardError, "\(FleetSeeds.replay(options))")
@@ -34,7 +35,8 @@ struct DetectionClaimTests {
         for finding in report.findings(.fullDetection) {
             let prediction = options.prediction(nodes: try #require(finding.nodes))
             let sample = try #require(finding.sample)
-            #expect(sample.count == 10, "a crash stayed unknown: \(FleetSeeds.replay(options))")
+            let waves = Experiments.waves(of: 1, nodes: try #require(finding.nodes))
+            #expect(sample.count == 10 * waves, "a crash stayed unknown: \(FleetSeeds.replay(options))")
             #expect(sample.least > prediction.suspicionMinimum.inSeconds, "\(FleetSeeds.replay(options))")
             #expect(
                 sample.most < prediction.fullDetection().inSeconds + 8 * options.gossip.probeInterval.inSeconds,
@@ -93,6 +95,13 @@ struct DetectionClaimTests {
                 last[node][target] = tenth
             }
         }
+    }
+
+    @Test(
+        "Several waves of crashes in one world take 2 % of it at most, or there is one",
+        arguments: [(8, 1, 1), (100, 1, 2), (1000, 1, 20), (10_000, 1, 20), (250, 5, 1), (250, 249, 1)])
+    func waves(nodes: Int, crashes: Int, waves: Int) {
+        #expect(Experiments.waves(of: crashes, nodes: nodes) == waves)
     }
 
     // MARK: Bad links
