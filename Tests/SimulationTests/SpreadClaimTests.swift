@@ -38,19 +38,24 @@ struct SpreadClaimTests {
     func logistic() throws {
         let options = options([250], runs: 12)
         let report = try Experiments.run(options)
-        for finding in report.findings(.awareNodes) {
-            let (mean, predicted) = (try #require(finding.sample).mean, try #require(finding.predicted))
-            // A mean field runs ahead where few know: chance delays the first steps by a good half of a round.
-            #expect(
-                mean <= predicted * 1.15 && mean >= predicted * 0.4, "\(FleetSeeds.replay(options)): \(finding)")
-        }
-        let convergence = try #require(report.sample(.convergence))
         let prediction = options.prediction(nodes: 250)
-        #expect(abs(convergence.mean / prediction.convergence.inSeconds - 1) < 0.25, "\(FleetSeeds.replay(options))")
+        for finding in report.findings(.awareNodes) {
+            guard case .integer(let round) = try #require(finding.conditions.first).value else { continue }
+            // A mean field runs ahead while few know: chance delays the first steps by a part of a round.
+            let curve = [Double(round) - 0.6, Double(round) + 0.4].map { prediction.aware(afterRounds: $0) }
+            let mean = try #require(finding.sample).mean
+            #expect(
+                mean >= curve[0] && mean <= curve[1].rounded(.up),
+                "round \(round): \(mean): \(FleetSeeds.replay(options))")
+        }
+        // The median: a run in a thousand waits for an exchange of views.
+        let convergence = try #require(report.sample(.convergence))
+        let median = convergence.percentile(0.5)
+        #expect(abs(median / prediction.convergence.inSeconds - 1) < 0.25, "\(FleetSeeds.replay(options))")
+        #expect(convergence.most < 15, "\(FleetSeeds.replay(options))")
         let bytes = try #require(report.findings(.spreadBytes).first)
         let (sent, computed) = (try #require(bytes.sample).mean, try #require(bytes.predicted))
         #expect(abs(sent / computed - 1) < 0.05, "\(sent) bytes, not \(computed): \(FleetSeeds.replay(options))")
-        #expect(convergence.most < prediction.convergence.inSeconds * 3, "\(FleetSeeds.replay(options))")
     }
 
     @Test("SWIM §4.1: the time until all know grows with the logarithm of the size")
@@ -58,10 +63,10 @@ struct SpreadClaimTests {
         let options = options([16, 64, 256], runs: 20)
         let report = try Experiments.run(options)
         let measured = report.findings(.convergenceRounds).compactMap { finding in
-            finding.nodes.flatMap { nodes in finding.sample.map { (nodes: nodes, value: $0.mean) } }
+            finding.nodes.flatMap { nodes in finding.sample.map { (nodes: nodes, value: $0.percentile(0.5)) } }
         }
         let fit = try #require(GrowthFit(.logarithmic, measured: measured))
-        #expect(fit.worstResidual < 0.1, "\(FleetSeeds.replay(options)): \(fit.formula)")
+        #expect(fit.worstResidual < 0.15, "\(FleetSeeds.replay(options)): \(fit.formula)")
         // Far below linear growth, which would make it 16 times as long.
         #expect(measured[2].value < measured[0].value * 3, "\(FleetSeeds.replay(options))")
     }
