@@ -58,8 +58,9 @@ struct MemberTable: Sendable {
         return rows[index].claim
     }
 
-    /// The memory that this takes.
-    var bytes: Int { rows.capacity * MemoryLayout<Row>.stride + order.capacity * MemoryLayout<MemberID>.stride }
+    /// The memory that this uses. What growth holds in reserve, at most as much again, is not in it: how much the
+    /// allocator gives differs from process to process, and a simulation prints the same for the same seed.
+    var bytes: Int { rows.count * MemoryLayout<Row>.stride + order.count * MemoryLayout<MemberID>.stride }
 }
 
 // MARK: - Changes

@@ -87,7 +87,15 @@ struct SimulateMembershipCommand: ParsableCommand {
     }
 
     /// The command that runs a failed world alone, and records it.
-    static func recording(_ failure: ExperimentFailure, given arguments: [String]) -> String {
+    private static func recording(_ failure: ExperimentFailure, given arguments: [String]) -> String {
+        let violation = failure.violation
+        let kept = withoutWorld(arguments).joined(separator: " ")
+        return kept + " --experiment \(failure.experiment.rawValue) --nodes \(violation.nodes)"
+            + " --seed \(violation.seed) --runs 1 --record world-\(violation.seed).log"
+    }
+
+    /// A command line without the options that choose a world, or a file.
+    static func withoutWorld(_ arguments: [String]) -> [String] {
         let replaced = ["--nodes", "--seed", "--experiment", "--runs", "--record", "--svg"]
         var kept: [String] = []
         var isValue = false
@@ -97,8 +105,6 @@ struct SimulateMembershipCommand: ParsableCommand {
             }
             isValue = !isValue && replaced.contains(argument)
         }
-        let violation = failure.violation
-        return kept.joined(separator: " ") + " --experiment \(failure.experiment.rawValue) --nodes \(violation.nodes)"
-            + " --seed \(violation.seed) --runs 1 --record world-\(violation.seed).log"
+        return kept
     }
 }

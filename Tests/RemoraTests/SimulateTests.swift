@@ -129,4 +129,12 @@ struct SimulateTests {
         #expect(SidesArgument(argument: "7+3")?.sides == [7, 3])
         #expect(SizesArgument(argument: "1000,250,250")?.sizes == [250, 1000])
     }
+
+    @Test("What shows a failure again keeps the tuning, and chooses the world anew")
+    func withoutWorld() {
+        let given =
+            "remora simulate membership --nodes 250,1000 --loss 5% --seed=7 --runs 9 --json --svg a.svg --fail 2"
+        let kept = SimulateMembershipCommand.withoutWorld(given.split(separator: " ").map(String.init))
+        #expect(kept.joined(separator: " ") == "remora simulate membership --loss 5% --json --fail 2")
+    }
 }
