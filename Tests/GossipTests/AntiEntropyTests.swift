@@ -39,6 +39,15 @@ import Vocabulary
         }
     }
 
+    @Test("Words in our name that we did not say are answered, from a view too")
+    func ourselvesByView() throws {
+        var lab = Lab(others: ["a"])
+        let answer = try lab.exchange(
+            [lab.claim("self", .alive, 1, record: Lab.record(port: 1, meta: [9]))], from: "a")
+        #expect(lab.incarnation("self") == 2)
+        #expect(answer.members.first { $0.node == lab.id("self") }?.record.meta == [])
+    }
+
     @Test("A leave in somebody's view is a leave, and a death of somebody unknown is nothing")
     func leaveByView() throws {
         var lab = Lab(others: ["a", "b"])
@@ -137,6 +146,17 @@ import Vocabulary
                 Issue.record("\(message) was not closed")
                 continue
             }
+        }
+    }
+
+    @Test("An application's message on a stream reaches it, an empty one does not")
+    func streamUserMessage() {
+        var lab = Lab(others: ["a"])
+        for (bytes, isHeard) in [([], false), ([1], true)] as [([UInt8], Bool)] {
+            lab.member.receive(
+                .user(bytes), on: StreamID(side: .accepted, number: 1), from: lab.address(of: "a"), at: lab.now,
+                into: &lab.effects)
+            #expect(lab.take().events.isEmpty != isHeard)
         }
     }
 
@@ -270,6 +290,47 @@ import Vocabulary
         #expect(lab.member.exchange.lost.isEmpty)
     }
 
+    @Test("The dead are tried in turn, listed or not, by all members together as often as by one alone")
+    func fairContacts() {
+        var lab = Lab(others: (0..<50).map { "o\($0)" })
+        lab.member.prober.nextTick = .distantFuture
+        lab.member.exchange.nextPushPull = .distantFuture
+        // Given two that are off the list and one that is dead still
+        for name in ["o1", "o2"] { lab.hear(dead: name, 1, from: "o9") }
+        lab.sleep(for: .seconds(31))
+        lab.member.prober.position = lab.member.listed
+        lab.member.prober.nextTick = lab.now
+        lab.member.wake(at: lab.now, into: &lab.effects)
+        lab.member.prober.probe = nil
+        lab.member.prober.nextTick = .distantFuture
+        #expect(lab.member.exchange.lost.count == 2)
+        lab.hear(dead: "o3", 1, from: "o9")
+        _ = lab.take()
+        // When twenty hours pass, with a contact in about each minute
+        lab.run(for: .seconds(20 * 3600))
+        // Then about 3 of 48 contacts are with one of them
+        let tried = lab.take().openedExchanges.map(\.to)
+        #expect((40...120).contains(tried.count))
+        for name in ["o1", "o2", "o3"] { #expect(tried.filter { $0 == lab.address(of: name) }.count > 8) }
+    }
+
+    @Test("The larger the fleet, the rarer are contacts, and never at equal distances")
+    func contactPace() {
+        var options = GossipOptions.lan
+        options.seeds = [Lab.record(port: 7).address]
+        var lab = Lab(others: (0..<199).map { "o\($0)" }, options: options)
+        lab.member.prober.nextTick = .distantFuture
+        lab.member.exchange.nextPushPull = .distantFuture
+        var moments: [Instant] = []
+        for _ in 0..<30 {
+            lab.run(until: lab.member.exchange.nextContact)
+            moments.append(lab.now)
+        }
+        let gaps = zip(moments.dropFirst(), moments).map { $0 - $1 }
+        #expect(gaps.allSatisfy { $0 >= .seconds(60) && $0 <= .seconds(180) })
+        #expect(Set(gaps).count == gaps.count)
+    }
+
     @Test("An absent seed is tried for ever, a present one is left in peace")
     func seeds() {
         var options = GossipOptions.lan
@@ -301,6 +362,18 @@ import Vocabulary
         lab.hear(alive: "y", 1, record: Lab.record(port: 8))
         lab.run(for: .seconds(600))
         #expect(lab.take().openedExchanges.isEmpty)
+    }
+
+    @Test("A join is tried however many exchanges are open")
+    func joinBeyondLimit() {
+        var options = GossipOptions.lan
+        options.seeds = [Lab.record(port: 7).address]
+        options.streamTimeout = .seconds(7 * 24 * 3600)
+        var lab = Lab(options: options)
+        lab.run(for: .seconds(24 * 3600))
+        _ = lab.take()
+        lab.member.join(options.seeds, at: lab.now, into: &lab.effects)
+        #expect(lab.take().openedExchanges.map(\.to) == options.seeds)
     }
 
     @Test("Who is alone tries all its seeds in turn, even if there are more than are opened at once")

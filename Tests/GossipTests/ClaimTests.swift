@@ -136,6 +136,12 @@ import Vocabulary
         // And is no conflict with what it then says with its port
         lab.hear(alive: "b", 2, record: record)
         #expect(lab.incarnation("b") == 2)
+        // And is told on with the port, which others would take for theirs
+        var told: [UInt16] = []
+        lab.member.gossip.queue.forEach { message, _, _ in
+            if case .alive(let announcement) = message { told.append(announcement.record.address.port) }
+        }
+        #expect(told == [1, 1])
     }
 
     @Test("The name of somebody who left may come back from another address, at any incarnation")

@@ -123,8 +123,51 @@ import Vocabulary
         // When one arrives that takes it all
         lab.receive(.alive(announcement(meta: room + excess)))
         lab.run(for: .seconds(1))
-        // Then it is told if it fits
+        // Then it is told if it fits, and does not wait if not
         #expect(lab.take().datagrams.isEmpty == (excess > 0))
+        #expect(lab.queued.isEmpty && lab.member.nextWake == .distantFuture)
+    }
+
+    @Test("No datagram has more parts than a peer can read, however much room there is")
+    func parts() {
+        var options = GossipOptions.lan
+        options.packetBudget = 60_000
+        var lab = teller((0..<300).map { "o\($0)" }, options: options)
+        for index in 0..<300 { lab.hear(alive: "o\(index)", 2) }
+        lab.receive(.ping(Ping(sequence: 1, node: nil)), from: "o0")
+        lab.run(for: .seconds(1))
+        let datagrams = lab.take().datagrams
+        #expect(datagrams.first?.messages.count == WireSize.longestCompound)
+        #expect(datagrams.allSatisfy { $0.messages.count <= WireSize.longestCompound })
+    }
+
+    @Test("The checksum that goes with a ping has its room in the budget", arguments: 300..<400)
+    func checksumInBudget(budget: Int) {
+        var options = GossipOptions.lan
+        options.packetBudget = budget
+        let names = (0..<12).map { "o\($0)" }
+        var lab = Lab(others: names, options: options)
+        for name in names {
+            lab.hear(alive: name, 2, record: Lab.record(port: lab.address(of: name).port, meta: [7], isRemora: true))
+        }
+        lab.member.gossip.nextTick = .distantFuture
+        lab.run(until: lab.member.prober.nextTick)
+        let messages = lab.take().messages
+        #expect(messages.prefix(2).map(lab.describe).last == "view" && messages.count > 3)
+        let length = messages.reduce(WireSize.compoundOverhead) {
+            $0 + $1.encodedLength(in: lab.directory) + WireSize.partOverhead
+        }
+        #expect(length <= budget)
+    }
+
+    @Test("A round that comes late leaves the others where they were")
+    func lateRound() {
+        var lab = teller(["a", "b"])
+        lab.hear(alive: "a", 2)
+        let first = lab.member.nextWake
+        lab.now = first + .milliseconds(50)
+        lab.member.wake(at: lab.now, into: &lab.effects)
+        #expect(lab.member.nextWake == first + .milliseconds(200))
     }
 
     @Test("A change of our own is told one incarnation higher, in place of what was queued about us")

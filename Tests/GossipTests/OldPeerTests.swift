@@ -128,6 +128,17 @@ import Vocabulary
         #expect(try #require(try conflict(.alive, theirs: .absent)).contains("protocols 1 to 5"))
     }
 
+    @Test("The dead of ours narrow nothing")
+    func deadOfOurs() throws {
+        var old = MemberVersions.serf
+        (old.delegateMaximum, old.delegateSpoken) = (4, 4)
+        var lab = Lab(others: ["a"])
+        lab.hear(alive: "b", 1, record: Lab.record(port: 9, versions: old))
+        lab.hear(dead: "b", 1, from: "a")
+        _ = try lab.exchange([lab.claim("x", .alive, 1)])
+        #expect(lab.state("x") == .alive)
+    }
+
     @Test("One of ours that others cannot speak with is named as ours")
     func named() throws {
         var high = MemberVersions.serf

@@ -52,6 +52,23 @@ import Vocabulary
         #expect(lab.state(target) == .suspect)
     }
 
+    @Test("Suspects are not asked for help, and at the verdict the stream is given up")
+    func helpersAreAlive() throws {
+        var (lab, _, target) = try probing(["a", "b", "c"])
+        let others = ["a", "b", "c"].filter { $0 != target }
+        lab.hear(suspect: others[0], 1, from: "x")
+        lab.run(for: .milliseconds(500))
+        let effects = lab.take()
+        #expect(effects.indirectPings.map(\.to) == [lab.address(of: others[1])])
+        let stream = try #require(effects.openedStreams.first?.stream)
+        // The verdict comes before the stream's own end does.
+        lab.now = lab.member.prober.probe?.end ?? lab.now
+        lab.member.wake(at: lab.now, into: &lab.effects)
+        #expect(lab.state(target) == .suspect)
+        #expect(lab.take().streams.contains { if case .close(stream) = $0 { true } else { false } })
+        #expect(lab.member.exchange.openStreams == 0)
+    }
+
     @Test("One answer that somebody relays clears the target (SWIM §4.1)")
     func relayed() throws {
         var (lab, ping, target) = try probing(["a", "b", "c"])
@@ -88,9 +105,10 @@ import Vocabulary
     func surplusNacks() throws {
         var (lab, ping, _) = try probing(["a", "b", "c", "d"])
         lab.run(for: .milliseconds(900))
+        lab.member.health.change(by: 2)
         for _ in 0..<50 { lab.receive(.nack(sequence: ping.sequence), from: "a") }
         lab.run(for: .milliseconds(100))
-        #expect(lab.member.healthScore == 0)
+        #expect(lab.member.healthScore == 2, "a failed probe is no cure")
     }
 
     @Test("With nobody to ask, a failed probe costs one point of health")
@@ -212,6 +230,7 @@ import Vocabulary
         let expected = Set((2..<10).map { "o\($0)" })
         #expect(probed.count == 24)
         for pass in stride(from: 0, to: 24, by: 8) { #expect(Set(probed[pass..<pass + 8]) == expected) }
+        #expect(Set([0, 8, 16].map { Array(probed[$0..<$0 + 8]) }).count == 3, "each pass in an order of its own")
     }
 
     @Test(

@@ -63,6 +63,30 @@ import Vocabulary
         #expect(deadline - lab.now > .seconds(23) && deadline - lab.now < .seconds(24))
     }
 
+    @Test("Half the direct ping's time-out late is late, more is a stall", arguments: [0, 1])
+    func tolerance(excess: Int) {
+        var lab = Lab(others: ["a", "b"])
+        lab.now = lab.member.nextWake + .milliseconds(250) + .nanoseconds(excess)
+        lab.member.wake(at: lab.now, into: &lab.effects)
+        #expect(lab.take().events.contains { if case .stalled = $0 { true } else { false } } == (excess > 0))
+    }
+
+    @Test("One stall is told once, whatever else was due and whatever comes first")
+    func stallOnce() {
+        var lab = Lab(others: (0..<9).map { "o\($0)" })
+        lab.hear(alive: "o3", 2)
+        lab.hear(suspect: "o1", 1, from: "o2")
+        lab.sleep(for: .seconds(1000))
+        // Messages are read first, and only then timers are seen to
+        for _ in 0..<3 {
+            lab.receive(.ping(Ping(sequence: 1, node: nil)))
+            lab.now = lab.now + .milliseconds(1)
+            lab.member.wake(at: lab.now, into: &lab.effects)
+        }
+        let stalls = lab.take().events.filter { if case .stalled = $0 { true } else { false } }
+        #expect(stalls.count == 1)
+    }
+
     @Test("What we were asked to relay before a stall is of no use after it")
     func stalledRelay() throws {
         var lab = Lab(others: ["a", "b"])

@@ -113,6 +113,15 @@ import Vocabulary
         #expect(lab.member.provenance(of: lab.id("o0"))?.outcome == .died(by: "x", lab.now))
     }
 
+    @Test("A suspicion whose longest is set below its shortest lasts its shortest")
+    func maximumBelowMinimum() {
+        var options = GossipOptions.lan
+        options.suspicionMaximumMultiplier = 0
+        var lab = Lab(others: (0..<9).map { "o\($0)" }, options: options)
+        lab.hear(suspect: "o1", 1, from: "o2")
+        #expect(lab.member.provenance(of: lab.id("o1"))?.outcome == .open(deadline: lab.now + .seconds(4)))
+    }
+
     @Test("A member that is taken off the list leaves no memory of its case")
     func forgotten() {
         var lab = suspecting()
