@@ -52,7 +52,8 @@ struct Suspicions: Sendable {
     mutating func confirm(_ member: MemberID, by accuser: String, evidence: Evidence, at now: Instant) -> Bool {
         guard live[member]?.confirm(by: accuser, evidence: evidence, at: now) == true, let suspicion = live[member]
         else { return false }
-        deadlines.update(member, to: suspicion.deadline)
+        // A late confirmation shortens it into the past: due now, and not overdue, which would pass for a stall of ours.
+        deadlines.update(member, to: max(suspicion.deadline, now))
         return true
     }
 

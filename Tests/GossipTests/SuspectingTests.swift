@@ -40,6 +40,21 @@ import Vocabulary
         #expect(lab.queued.isEmpty)
     }
 
+    @Test("Confirmations that come after the shortened time end it at once, and are no stall of ours")
+    func lateConfirmations() {
+        // Given a suspicion of 24 s, of which 15 are over
+        var lab = suspecting()
+        lab.run(for: .seconds(15))
+        #expect(lab.state("o1") == .suspect)
+        // When it is confirmed twice, which makes it one of 4 s
+        for accuser in ["o3", "o4"] { lab.hear(suspect: "o1", 1, from: accuser) }
+        // Then it is due now
+        #expect(lab.member.nextWake == lab.now)
+        lab.member.wake(at: lab.now, into: &lab.effects)
+        #expect(lab.state("o1") == .dead)
+        #expect(!lab.take().events.contains { if case .stalled = $0 { true } else { false } })
+    }
+
     @Test("A refutation in time clears the suspicion, and the death never comes")
     func refuted() {
         var lab = suspecting()
