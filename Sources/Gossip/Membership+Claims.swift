@@ -172,6 +172,20 @@ extension Membership {
         effects.events.append(.refuted(accuser: accuser, incarnation: claim.incarnation))
     }
 
+    /// Tells an accuser that what it tells us is past.
+    ///
+    /// A charge below our incarnation has been refuted, but its author, who tells it to our face (Lifeguard §IV-C), must
+    /// have missed that, and nobody tells it again: it would declare us dead in the end. The reference ignores it. Only
+    /// the author is answered, at the address where it is a member: what others pass on is no news to them.
+    mutating func correct(_ accusation: Accusation, from sender: PeerAddress, into effects: inout Effects) {
+        let row = table.row(of: id)
+        guard accusation.node == id, accusation.incarnation < row.incarnation, !isLeaving, let record = row.record,
+            table[accusation.from]?.record?.address == sender
+        else { return }
+        let answer = Announcement(node: id, incarnation: row.incarnation, record: record)
+        effects.datagrams.append(Datagram(to: sender, recipient: accusation.from, messages: [.alive(answer)]))
+    }
+
     /// Queues what we say of ourselves. It replaces what is queued about us, our accusers' words included.
     mutating func announceOurselves(at now: Instant) {
         let row = table.row(of: id)

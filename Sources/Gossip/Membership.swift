@@ -145,6 +145,7 @@ extension Membership {
         case .nack(let sequence): prober.takeNack(sequence)
         case .alive(let announcement): take(announcement, at: now, into: &effects)
         case .suspect(let accusation):
+            correct(accusation, from: sender, into: &effects)
             suspect(accusation, evidence: .gossip, at: now, into: &effects)
         case .dead: take(message, at: now, into: &effects)
         case .user(let bytes): effects.events.append(.user(bytes, from: sender))

@@ -194,6 +194,29 @@ import Vocabulary
         #expect(lab.incarnation("self") == .max)
     }
 
+    @Test("An accuser that missed our refutation hears of it when it accuses us to our face, and nobody else does")
+    func correction() {
+        // Given a refutation
+        var lab = Lab(others: ["o0", "o1"])
+        lab.hear(suspect: "self", 1, from: "o1")
+        lab.member.gossip.queue.removeAll()
+        _ = lab.take()
+        // When the old charge is passed on, and when its author brings it
+        let charge = Message.suspect(Accusation(node: lab.id("self"), incarnation: 1, from: lab.id("o1")))
+        lab.receive(charge, from: "o0")
+        #expect(lab.effects.datagrams.isEmpty)
+        lab.receive(charge, from: "o1")
+        // Then the author alone is told, once, and nothing is told on
+        #expect(lab.effects.datagrams.map(\.to) == [lab.address(of: "o1")])
+        #expect(lab.effects.messages.map(lab.describe) == ["alive self inc=2"])
+        #expect(lab.queued.isEmpty && lab.member.healthScore == 1)
+        // Nor does who leaves
+        lab.member.leave(at: lab.now, into: &lab.effects)
+        _ = lab.take()
+        lab.receive(charge, from: "o1")
+        #expect(lab.effects.datagrams.isEmpty)
+    }
+
     @Test("A refutation replaces the queued accusation of ourselves, and costs health")
     func refutation() {
         var lab = Lab(others: ["o0"])
