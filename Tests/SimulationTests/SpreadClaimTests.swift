@@ -41,11 +41,12 @@ struct SpreadClaimTests {
         let prediction = options.prediction(nodes: 250)
         for finding in report.findings(.awareNodes) {
             guard case .integer(let round) = try #require(finding.conditions.first).value else { continue }
-            // A mean field runs ahead while few know: chance delays the first steps by a part of a round.
+            // A mean field runs ahead while few know: chance delays the first steps by a part of a round. Its tail is
+            // too even: a member or two are told a round later than all others.
             let curve = [Double(round) - 0.6, Double(round) + 0.4].map { prediction.aware(afterRounds: $0) }
             let mean = try #require(finding.sample).mean
             #expect(
-                mean >= curve[0] && mean <= curve[1].rounded(.up),
+                mean >= curve[0] - 2 && mean <= curve[1].rounded(.up),
                 "round \(round): \(mean): \(FleetSeeds.replay(options))")
         }
         // The median: a run in a thousand waits for an exchange of views.
