@@ -27,7 +27,7 @@ struct AntiEntropy: Sendable {
     var lastChange = Instant.distantPast
     /// Before this no exchange is begun because checksums differ.
     var nextComparison = Instant.distantPast
-    /// Grows while exchanges do not make views equal.
+    /// Grows from exchange to exchange while our view stays as it is.
     var comparisonPause: Int64 = 0
     /// Grows while we know seeds and nobody else.
     var lonelyPause: Int64 = 0
@@ -232,16 +232,13 @@ extension Membership {
 
     /// Takes a remora's checksum of its view; where it differs from ours and neither can be news on its way, exchanges.
     ///
-    /// Views differ while something spreads, so ours has to have been quiet for as long as spreading takes. One that does
-    /// not become equal (a name in conflict, say) is asked ever more rarely, down to the push-pull's own interval.
+    /// Views differ while something spreads, so ours has to have been quiet for as long as spreading takes. While exchanges
+    /// change nothing here (a name is in conflict, say) they become ever rarer, down to the push-pull's own interval.
     mutating func compare(
         _ checksum: UInt64, from sender: PeerAddress, at now: Instant, into effects: inout Effects
     ) {
         guard options.comparesViews, !isLeaving else { return }
-        if checksum == table.checksum {
-            exchange.comparisonPause = 0
-            return
-        }
+        guard checksum != table.checksum else { return }
         let quiet =
             pace.gossipInterval * Int64(FleetSize(table.listed).transmissions(multiplier: options.retransmitMultiplier))
         guard now >= exchange.nextComparison, now.elapsed(since: exchange.lastChange) >= quiet, isMember(sender) else {

@@ -201,8 +201,11 @@ extension Membership {
         noteChange(at: now)
     }
 
-    /// Views are compared once they have been quiet for a while.
-    mutating func noteChange(at now: Instant) { exchange.lastChange = now }
+    /// Views are compared once they have been quiet for a while, and soon.
+    mutating func noteChange(at now: Instant) {
+        exchange.lastChange = now
+        exchange.comparisonPause = 0
+    }
 }
 
 extension MemberVersions {

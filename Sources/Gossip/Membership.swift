@@ -46,9 +46,13 @@ package struct Membership {
 
     /// A member that knows only itself, and is silent until ``start(at:into:)``.
     /// - Parameter random: ours alone; two members with one seed would probe alike.
+    /// - Precondition: every interval of the options is above zero.
     package init(
         name: MemberID, record: MemberRecord, options: GossipOptions, directory: Directory, random: SeededRandom
     ) {
+        precondition(
+            options.probeInterval > .zero && options.gossipInterval > .zero && options.pushPullInterval > .zero
+                && options.contactInterval > .zero, "a period of nothing would never end")
         id = name
         self.options = options
         pace = Pace(options)

@@ -37,6 +37,8 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     /// At the end, where it is asked for: all that run see all that run, alive and at the incarnation that they have,
     /// and nobody else.
     case viewsDiffer
+    /// A core that was never paused takes nothing for a stall of its own.
+    case imaginesStall
     /// What went through bytes came out otherwise, or not at all.
     case bytesDiffer
 }

@@ -27,6 +27,8 @@ struct InvariantMonitor {
     private let options: WorldOptions
     private var incarnations: [UInt32]
     private var largestFleets: [Int]
+    /// Of each node: how often it was accused to its face, and so may have answered.
+    private var charges: [Int]
     /// Of each pair, by observer: 0 for not listed, else a one, the incarnation and the state.
     private var shadows: [UInt64] = []
     /// Of each pair, by observer: how often it forgot the member.
@@ -44,6 +46,7 @@ struct InvariantMonitor {
         self.options = options
         incarnations = [UInt32](repeating: 0, count: options.nodes)
         largestFleets = [Int](repeating: 0, count: options.nodes)
+        charges = [Int](repeating: 0, count: options.nodes)
         examinations = largestFleets
         guard options.checks == .full else { return }
         shadows = [UInt64](repeating: 0, count: options.nodes * options.nodes)
@@ -54,8 +57,16 @@ struct InvariantMonitor {
     mutating func forget(_ node: Int) {
         incarnations[node] = 0
         largestFleets[node] = 0
+        charges[node] = 0
         guard !shadows.isEmpty else { return }
         for index in node * options.nodes..<(node + 1) * options.nodes { shadows[index] = 0 }
+    }
+}
+
+extension InvariantMonitor {
+    /// What a node is about to be told in a datagram.
+    mutating func note(_ messages: [Message], to node: Int) {
+        for case .suspect(let accusation) in messages where Int(accusation.node.index) == node { charges[node] += 1 }
     }
 }
 
@@ -211,7 +222,9 @@ extension InvariantMonitor {
             accuser: accuser, incarnation: incarnation, isDeath: isDeath)
         let sent = transmissions[key, default: 0] + 1
         transmissions[key] = sent
-        let bound = transmissionBound(node)
+        // Who accuses a member of what is past is answered with its announcement, beside gossip.
+        let answers = accuser == nil && Int(subject.index) == node ? charges[node] : 0
+        let bound = transmissionBound(node) + answers
         guard sent > bound else { return nil }
         return Breach(
             invariant: .sentTooOften,

@@ -131,6 +131,7 @@ package struct Replay {
             let sent = try take(entry.argument, from: \.datagrams, to: node)
             let sender = Population.address(of: sent.from)
             touched = InvariantMonitor.subjects(of: sent.content)
+            monitor.note(sent.content, to: node)
             for message in sent.content { nodes[node].core.receive(message, from: sender, at: now, into: &effects) }
         case .request:
             let sent = try take(entry.argument, from: \.streamMessages, to: node)

@@ -42,6 +42,7 @@ extension World {
         drop(datagram: slot)
         let now = nodes[node].clock.reading(at: time)
         let sender = Population.address(of: datagram.from)
+        if options.checks == .full { monitor.note(datagram.messages, to: node) }
         for message in datagram.messages {
             nodes[node].inhabitant.core.receive(message, from: sender, at: now, into: &effects)
         }

@@ -219,6 +219,10 @@ extension World {
             node, &nodes[node].inhabitant.core, hasLeft: nodes[node].hasLeft, effects: effects, at: now,
             touched: touched)
         if let breach { report(breach.invariant, node, breach.detail) }
+        guard nodes[node].pauses == 0 else { return }
+        for case .stalled(let duration) in effects.events {
+            report(.imaginesStall, node, "of \(duration), and was never paused")
+        }
     }
 
     /// Notes a violation; the first one stays.

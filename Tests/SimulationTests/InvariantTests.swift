@@ -42,6 +42,9 @@ struct InvariantTests {
         case .speaksUnasked:
             world.monitor.wakeEarly = { $0.wake(at: $0.nextWake, into: &$2) }
             try world.run(for: .seconds(60))
+        case .imaginesStall:
+            world.sabotage = { node, _, effects in if node == 0 { effects.events.append(.stalled(.seconds(1))) } }
+            try world.run(for: .seconds(10))
         case .viewsDiffer:
             world.sabotage = { _, _, effects in effects.removeAll() }
             world.update(0)
