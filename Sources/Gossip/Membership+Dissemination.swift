@@ -1,11 +1,17 @@
 // How news spreads: by gossip at its own pace, and on the back of probes and answers (SWIM §4.1, Demers et al. 1987 §1.4,
 // memberlist-behaviour §5).
 
-import Vocabulary
+package import Vocabulary
+
+/// Queues for what an application tells through us. Each is told from only when nothing of the former, and nothing of ours,
+/// fits any more.
+package enum Lane: Int, Sendable, CaseIterable { case first, second, third }
 
 /// What waits to be told, and when the next round is.
 struct Dissemination {
     var queue: BroadcastQueue
+    /// By ``Lane``; none until an application tells something.
+    private(set) var lanes: [BroadcastQueue] = []
     /// A moment at which a round may be; all others are whole intervals away.
     var phase = Instant.distantPast
     /// Nil while there is nothing to tell: a quiet member is not woken five times a second.
@@ -14,12 +20,46 @@ struct Dissemination {
     var targets: [MemberID] = []
 
     init(directory: Directory) { queue = BroadcastQueue(directory: directory) }
+
+    /// Whether a lane is not empty: the datagrams of a quiet member look at none of them.
+    private(set) var hasApplicationMessages = false
+
+    var isEmpty: Bool { queue.isEmpty && !hasApplicationMessages }
+
+    mutating func add(
+        _ body: [UInt8], in lane: Lane, about member: MemberID?, length: Int, names directory: Directory
+    ) {
+        if lanes.isEmpty { lanes = Lane.allCases.map { _ in BroadcastQueue(directory: directory) } }
+        lanes[lane.rawValue].add(.user(body), about: member, length: length)
+        hasApplicationMessages = true
+    }
+
+    /// Takes of all queues in their order; limits are how often each message is told, ours and the application's.
+    mutating func take(
+        budget: inout Int, parts: Int, limit: Int, applicationLimit: Int, into messages: inout [Message]
+    ) {
+        let others = messages.count
+        queue.take(
+            budget: &budget, partOverhead: WireSize.partOverhead, parts: parts, limit: limit, into: &messages)
+        guard hasApplicationMessages else { return }
+        for index in lanes.indices where !lanes[index].isEmpty {
+            lanes[index].take(
+                budget: &budget, partOverhead: WireSize.partOverhead, parts: parts - (messages.count - others),
+                limit: applicationLimit, into: &messages)
+        }
+        hasApplicationMessages = lanes.contains { !$0.isEmpty }
+    }
 }
 
 extension Membership {
     /// How often each message is told by us.
     private var transmissions: Int {
         FleetSize(table.listed).transmissions(multiplier: options.retransmitMultiplier)
+    }
+
+    /// How often each of the application's messages is told.
+    private var applicationTransmissions: Int {
+        FleetSize(audience ?? table.listed).transmissions(multiplier: options.retransmitMultiplier)
     }
 
     /// Bytes that messages may take in a datagram, as a compound.
@@ -38,8 +78,31 @@ extension Membership {
         armGossip(at: now)
     }
 
+    /// Tells an application's message to the fleet, after what we have to tell ourselves.
+    /// - Parameters:
+    ///   - own: whether it is the application's word on this member, and replaces its former one in this lane.
+    /// - Returns: whether it is told; not where it fits into no datagram, or we do not run. Beyond
+    ///   ``BroadcastQueue/uniqueLimit`` in a lane, those that were told most often are dropped.
+    @discardableResult
+    package mutating func tell(_ body: [UInt8], in lane: Lane, replacingOwn own: Bool = false, at now: Instant) -> Bool
+    {
+        let length = Message.user(body).encodedLength(in: directory)
+        guard isRunning, length + WireSize.partOverhead <= compoundBudget else { return false }
+        gossip.add(body, in: lane, about: own ? id : nil, length: length, names: directory)
+        armGossip(at: now)
+        return true
+    }
+
+    /// Whether the application's word on this member was not yet told as often as it should be.
+    package func isTellingOwn(in lane: Lane) -> Bool {
+        !gossip.lanes.isEmpty && gossip.lanes[lane.rawValue].contains(about: id)
+    }
+
+    /// How many of an application's messages wait.
+    package func queued(in lane: Lane) -> Int { gossip.lanes.isEmpty ? 0 : gossip.lanes[lane.rawValue].count }
+
     private mutating func armGossip(at now: Instant) {
-        guard gossip.nextTick == nil, isRunning, !gossip.queue.isEmpty, table.listed > 1 else { return }
+        guard gossip.nextTick == nil, isRunning, !gossip.isEmpty, table.listed > 1 else { return }
         gossip.nextTick = gossip.phase.next(every: pace.gossipInterval, after: now)
     }
 
@@ -59,9 +122,9 @@ extension Membership {
             guard let record = table.row(of: target).record else { continue }
             var messages: [Message] = []
             var budget = compoundBudget
-            gossip.queue.take(
-                budget: &budget, partOverhead: WireSize.partOverhead, parts: WireSize.longestCompound,
-                limit: transmissions, into: &messages)
+            gossip.take(
+                budget: &budget, parts: WireSize.longestCompound, limit: transmissions,
+                applicationLimit: applicationTransmissions, into: &messages)
             if messages.isEmpty { break }
             effects.datagrams.append(Datagram(to: record.address, recipient: target, messages: messages))
         }
@@ -80,13 +143,12 @@ extension Membership {
     ) {
         var datagram = Datagram(to: address, recipient: recipient, messages: [message])
         if comparesViews, options.comparesViews { datagram.messages.append(.viewChecksum(table.checksum)) }
-        if !gossip.queue.isEmpty {
+        if !gossip.isEmpty {
             var budget = compoundBudget
             for own in datagram.messages { budget -= own.encodedLength(in: directory) + WireSize.partOverhead }
-            gossip.queue.take(
-                budget: &budget, partOverhead: WireSize.partOverhead,
-                parts: WireSize.longestCompound - datagram.messages.count, limit: transmissions,
-                into: &datagram.messages)
+            gossip.take(
+                budget: &budget, parts: WireSize.longestCompound - datagram.messages.count, limit: transmissions,
+                applicationLimit: applicationTransmissions, into: &datagram.messages)
         }
         effects.datagrams.append(datagram)
         reportLeaveIfSpread(into: &effects)

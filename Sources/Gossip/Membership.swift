@@ -43,6 +43,8 @@ package struct Membership {
     package var ackPayload: [UInt8] = []
     /// What push-pulls bear; the application's.
     package var userState: [UInt8] = []
+    /// Members that the application counts, which says how often its messages are told; nil for those listed.
+    package var audience: Int?
 
     /// A member that knows only itself, and is silent until ``start(at:into:)``.
     /// - Parameter random: ours alone; two members with one seed would probe alike.
