@@ -43,8 +43,11 @@ let package = Package(
         core("Forwarding", ["Vocabulary"]),
         core("TLS", ["COpenSSL"]),
         core("Reactor", ["CEpoll", "Vocabulary"]),
+        core("GossipNet", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor"]),
         core("Proxy", ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Forwarding", "TLS", "Reactor"]),
-        core("Config", ["Vocabulary", "Upstreams", "Routing", .product(name: "Yams", package: "Yams")]),
+        core(
+            "Config",
+            ["Vocabulary", "Gossip", "GossipWire", "Upstreams", "Routing", .product(name: "Yams", package: "Yams")]),
         core(
             "Admin",
             [
@@ -55,7 +58,8 @@ let package = Package(
         core(
             "Node",
             [
-                "Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "Config", "Admin",
+                "Vocabulary", "Stats", "Gossip", "GossipWire", "TLS", "Upstreams", "Routing", "Reactor", "GossipNet",
+                "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire"]),
@@ -85,13 +89,15 @@ let package = Package(
         tests("BalancingTests", ["Balancing"]),
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),
+        tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
         tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
-        tests("ConfigTests", ["Config"]),
+        tests("ConfigTests", ["Config", "Gossip", "GossipWire"]),
         tests("AdminTests", ["Admin"]),
         tests(
             "RemoraTests",
             [
-                "Node", "remora", "Vocabulary", "Stats", "Upstreams", "Reactor", "Proxy", "Admin",
+                "Node", "remora", "Vocabulary", "Stats", "Gossip", "GossipWire", "GossipNet", "TLS", "Upstreams",
+                "Reactor", "Proxy", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ]

@@ -77,6 +77,9 @@ extension AdminRoutes {
             AdminRoute(path: "/upstreams") { _ in
                 try await .json(desk.report { try ReportJSON.encode(["upstreams": source.stats().upstreams]) })
             },
+            AdminRoute(path: "/members") { _ in
+                try await .json(desk.report { try ReportJSON.encode(["members": source.members()]) })
+            },
             AdminRoute(path: "/live") { _ in
                 let (live, line) = source.liveness()
                 return .text(live ? .ok : .serviceUnavailable, line)

@@ -7,6 +7,8 @@ package import Stats
 package struct AdminSource: Sendable {
     /// Everything there is to show. Called on a thread of its own, one call at a time; it may take long.
     package var stats: @Sendable () -> StatsReport
+    /// The members of the fleet, by name; none where this node is a member of nothing. Called like `stats`.
+    package var members: @Sendable () -> [MemberReport]
     /// Whether this node should be sent traffic, and one line why. Called on the shared thread pool: must not block.
     package var readiness: @Sendable () -> (ready: Bool, line: String)
     /// Whether this process works at all, and one line why. Called on the shared thread pool: must not block.
@@ -14,10 +16,12 @@ package struct AdminSource: Sendable {
 
     package init(
         stats: @escaping @Sendable () -> StatsReport,
+        members: @escaping @Sendable () -> [MemberReport] = { [] },
         readiness: @escaping @Sendable () -> (ready: Bool, line: String),
         liveness: @escaping @Sendable () -> (live: Bool, line: String)
     ) {
         self.stats = stats
+        self.members = members
         self.readiness = readiness
         self.liveness = liveness
     }

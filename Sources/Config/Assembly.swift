@@ -21,13 +21,17 @@ struct Assembly {
     /// The configuration; not nil if the log stays without faults.
     mutating func configuration(from root: CheckedSection) -> Configuration? {
         let node = root[Schema.node].flatMap { self.node($0) }
+        let membership = root[Schema.membership].map { self.membership($0, of: root[Schema.node]) }
         let upstreams = root[Schema.upstreams].flatMap { self.upstreams($0) }
         let listeners = root[Schema.listeners].flatMap { self.listeners($0, sending: root[Schema.upstreams]) }
         let admin = root[Schema.admin].flatMap { self.admin($0) }
         let shutdown = root[Schema.shutdown]?[Schema.Shutdown.drain].map { ShutdownOptions(drain: $0) }
         refuseSharedAddresses(root)
+        // A membership that could not be read has its fault, and so nobody asks for this.
         guard let node, let upstreams, let listeners, let admin, let shutdown else { return nil }
-        return Configuration(node: node, upstreams: upstreams, listeners: listeners, admin: admin, shutdown: shutdown)
+        return Configuration(
+            node: node, membership: membership ?? nil, upstreams: upstreams, listeners: listeners, admin: admin,
+            shutdown: shutdown)
     }
 
     // MARK: Sections
@@ -169,7 +173,16 @@ struct Assembly {
         let listeners = (root[Schema.listeners] ?? []).compactMap { section in
             section[Schema.Listener.bind].map { ($0, section.place(of: Schema.Listener.bind)) }
         }
+        let membership = root[Schema.membership].flatMap { section in
+            section[Schema.Membership.bind].map { ($0, section.place(of: Schema.Membership.bind)) }
+        }
         for (address, place) in listeners where address.port != 0 {
+            if let first = owners.updateValueIfAbsent(place, for: address) {
+                log.add(
+                    "the address \(address) is taken by the listener on line \(first.line); choose another", at: place)
+            }
+        }
+        if let (address, place) = membership, address.port != 0 {
             if let first = owners.updateValueIfAbsent(place, for: address) {
                 log.add(
                     "the address \(address) is taken by the listener on line \(first.line); choose another", at: place)

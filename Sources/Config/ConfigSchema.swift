@@ -58,7 +58,7 @@ extension Shape {
         switch self {
         case .duration(let range): " From \(range.lowerBound.written) to \(range.upperBound.written)."
         case .choice(_, let later) where !later.isEmpty: " Not available yet: \(later.joined(separator: ", "))."
-        case .flag, .integer, .address, .name, .text, .choice, .table, .list, .section: ""
+        case .flag, .integer, .address, .peer, .key, .name, .text, .choice, .table, .list, .section: ""
         }
     }
 
@@ -75,6 +75,10 @@ extension Shape {
             [("type", .string("string")), ("pattern", .string(Pattern.duration))]
         case .address(let portZero):
             [("type", .string("string")), ("pattern", .string(Pattern.address(portZero: portZero)))]
+        case .peer(let portZero):
+            [("type", .string("string")), ("pattern", .string(Pattern.peer(portZero: portZero)))]
+        case .key:
+            [("type", .string("string")), ("pattern", .string(Pattern.key))]
         case .name:
             [("type", .string("string")), ("pattern", .string(Pattern.name))]
         case .text(let length):
@@ -109,7 +113,7 @@ extension Shape {
         switch self {
         case .flag: .flag(text == "true")
         case .integer: Int(text).map { .integer($0) } ?? .string(text)
-        case .duration, .address, .name, .text, .choice, .table, .list, .section: .string(text)
+        case .duration, .address, .peer, .key, .name, .text, .choice, .table, .list, .section: .string(text)
         }
     }
 }
@@ -120,11 +124,20 @@ private enum Pattern {
     static let duration = "^[0-9]+(ms|s|m|h)$"
     static let noControl = "^[^\\x00-\\x1f\\x7f]*$"
 
+    /// Base64 of 16, 24 or 32 bytes.
+    static let key = "^([A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{32}|[A-Za-z0-9+/]{43}=)$"
+
     static func address(portZero: Bool) -> String {
+        "^(unix:/[^\\x00-\\x1f\\x7f]{0,106}|\(hostAndPort(portZero: portZero)))$"
+    }
+
+    static func peer(portZero: Bool) -> String { "^\(hostAndPort(portZero: portZero))$" }
+
+    private static func hostAndPort(portZero: Bool) -> String {
         let octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
         let port =
             (portZero ? "" : "(?!0+$)")
             + "0*(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})"
-        return "^(unix:/[^\\x00-\\x1f\\x7f]{0,106}|(\(octet)(\\.\(octet)){3}|\\[[0-9A-Fa-f:.]+\\]):\(port))$"
+        return "(\(octet)(\\.\(octet)){3}|\\[[0-9A-Fa-f:.]+\\]):\(port)"
     }
 }

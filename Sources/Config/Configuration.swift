@@ -10,6 +10,8 @@ package import Vocabulary
 /// A whole config: immutable, and consistent in itself (names are unique, each listener's upstream exists).
 package struct Configuration: Hashable, Sendable {
     package let node: NodeOptions
+    /// Nil: upstreams are static, and this node tells nobody of itself.
+    package let membership: MembershipOptions?
     package let upstreams: [UpstreamOptions]
     /// At least one.
     package let listeners: [ListenerOptions]

@@ -10,6 +10,7 @@ struct Checked: Sendable {
         case integer(Int)
         case duration(Duration)
         case address(SocketAddress)
+        case key(GossipKey)
         case text(String)
         case table([String: String])
         /// Without the elements that had no right shape.
@@ -93,9 +94,39 @@ extension Key<SocketAddress> {
             if case .address(let value) = $0 { value } else { nil }
         }
     }
+
+    static func peer(
+        _ key: String, portZero: Bool, or absence: Field.Absence = .refused, _ summary: String
+    ) -> Key {
+        Key(key, .peer(portZero: portZero), absence, summary) {
+            if case .address(let value) = $0 { value } else { nil }
+        }
+    }
+}
+
+extension Key<[SocketAddress]> {
+    static func peers(_ key: String, count: ClosedRange<Int>, element: String, _ summary: String) -> Key {
+        Key(key, .list(of: .peer(portZero: false), element: element, count: count), .readEmpty, summary) {
+            guard case .list(let elements) = $0 else { return nil }
+            return elements.compactMap { if case .address(let value) = $0.content { value } else { nil } }
+        }
+    }
+}
+
+extension Key<[GossipKey]> {
+    static func keys(_ key: String, count: ClosedRange<Int>, _ summary: String) -> Key {
+        Key(key, .list(of: .key, element: "key", count: count), .none, summary) {
+            guard case .list(let elements) = $0 else { return nil }
+            return elements.compactMap { if case .key(let value) = $0.content { value } else { nil } }
+        }
+    }
 }
 
 extension Key<String> {
+    static func text(_ key: String, _ length: ClosedRange<Int>, _ summary: String) -> Key {
+        Key(key, .text(length), .none, summary) { if case .text(let value) = $0 { value } else { nil } }
+    }
+
     static func name(_ key: String, or absence: Field.Absence = .refused, _ summary: String) -> Key {
         Key(key, .name, absence, summary) { if case .text(let value) = $0 { value } else { nil } }
     }
@@ -115,8 +146,10 @@ extension Key<[String: String]> {
 }
 
 extension Key<CheckedSection> {
-    static func section(_ key: String, _ section: Section, _ summary: String) -> Key {
-        Key(key, .section(section), .readEmpty, summary) { if case .section(let value) = $0 { value } else { nil } }
+    static func section(
+        _ key: String, _ section: Section, or absence: Field.Absence = .readEmpty, _ summary: String
+    ) -> Key {
+        Key(key, .section(section), absence, summary) { if case .section(let value) = $0 { value } else { nil } }
     }
 }
 

@@ -3,12 +3,15 @@
 // To add a key: move it here from `later`, and read it in `Assembly`. The check, the suggestions and the JSON
 // Schema follow by themselves. Names and defaults are CONTRACT.md's; the ranges are chosen here.
 
+internal import GossipWire
 internal import Routing
 internal import Upstreams
 internal import Vocabulary
 
 enum RemoraSchema {
     static let node = Key.section("node", Node.section, "The machine this remora stands on.")
+    static let membership = Key.section(
+        "membership", Membership.section, or: .none, "The fleet that this node is a member of. Default: none.")
     static let upstreams = Key.sections(
         "upstreams", of: Upstream.section, element: "upstream", count: 0...1_024, or: .readEmpty,
         "Named sets of endpoints that connections go to.")
@@ -21,9 +24,8 @@ enum RemoraSchema {
 
     /// The whole file.
     static let root = Section(
-        "the config", [node.field, upstreams.field, listeners.field, admin.field, shutdown.field],
+        "the config", [node.field, membership.field, upstreams.field, listeners.field, admin.field, shutdown.field],
         later: [
-            LaterKey("membership", "remove it, and name endpoints in upstreams"),
             LaterKey("services"),
             LaterKey("access_log"),
             LaterKey("leases"),
@@ -37,6 +39,61 @@ enum RemoraSchema {
             "state_directory", "Where state is kept. Default: none, nothing is kept across restarts.")
 
         static let section = Section("node", [name.field, zone.field, tags.field, stateDirectory.field])
+    }
+
+    enum Membership {
+        static let bind = Key.peer(
+            "bind", portZero: true, "Where gossip comes in, UDP and TCP; port 0 lets the kernel choose.")
+        static let advertise = Key.peer(
+            "advertise", portZero: false, or: .none, "Where others reach this node. Default: bind.")
+        static let join = Key.peers(
+            "join", count: 0...256, element: "address", "Members to join through: each is contacted, again and again.")
+        static let profile = Key<GossipProfile>.choice(
+            "profile", or: .lan, "The pace of gossip: what tuning leaves out.")
+        static let keys = Key.keys(
+            "keys", count: 1...8,
+            "Keys of the fleet: the first encrypts, all decrypt. Default: none, nothing is encrypted.")
+        static let label = Key.text(
+            "label", 1...Label.longest, "What keeps this fleet apart from others on the wire. Default: none.")
+        static let reclaimAfter = Key.duration(
+            "reclaim_after", .zero ... .seconds(30 * 86_400), or: .read("0s"),
+            "A dead member's name may come back from another address after this; 0s: never while it is remembered.")
+        static let tuning = Key.section("tuning", Tuning.section, "Paces that differ from the profile's.")
+
+        static let section = Section(
+            "membership",
+            [
+                bind.field, advertise.field, join.field, profile.field, keys.field, label.field, reclaimAfter.field,
+                tuning.field,
+            ], later: [LaterKey("telemetry"), LaterKey("roster")])
+    }
+
+    enum Tuning {
+        static let probeInterval = Key.duration(
+            "probe_interval", .milliseconds(50) ... .seconds(60), or: .none,
+            "Between two probes of a member. Default: the profile's.")
+        static let probeTimeout = Key.duration(
+            "probe_timeout", .milliseconds(10) ... .seconds(60), or: .none,
+            "How long a ping may take; no longer than probe_interval. Default: the profile's.")
+        static let indirectChecks = Key.integer(
+            "indirect_checks", 0...16, "Members that are asked to ping one that is silent. Default: the profile's.")
+        static let suspicionMultiplier = Key.integer(
+            "suspicion_multiplier", 1...32, "Scales how long a suspect has to answer. Default: the profile's.")
+        static let gossipInterval = Key.duration(
+            "gossip_interval", .milliseconds(10) ... .seconds(60), or: .none,
+            "Between two rounds of gossip. Default: the profile's.")
+        static let gossipNodes = Key.integer(
+            "gossip_nodes", 1...16, "Members that are told things in a round. Default: the profile's.")
+        static let pushPullInterval = Key.duration(
+            "push_pull_interval", .seconds(1) ... .seconds(3_600), or: .none,
+            "Between two full exchanges with a member. Default: the profile's.")
+
+        static let section = Section(
+            "tuning",
+            [
+                probeInterval.field, probeTimeout.field, indirectChecks.field, suspicionMultiplier.field,
+                gossipInterval.field, gossipNodes.field, pushPullInterval.field,
+            ])
     }
 
     enum Upstream {

@@ -27,6 +27,8 @@ enum ScalarReading {
         case .integer(let range): return .integer(try integer(text, isPlain, range, shape))
         case .duration(let range): return .duration(try duration(text, range))
         case .address(let portZero): return .address(try address(text, portZero: portZero))
+        case .peer(let portZero): return .address(try peer(text, portZero: portZero))
+        case .key: return .key(try key(text, shape))
         case .name:
             try refuseLookalike(text, isPlain)
             return .text(try name(text))
@@ -125,6 +127,23 @@ enum ScalarReading {
         }
         if address.port == 0, !portZero { throw ScalarFault("\(text.quoted) has the port 0; write 1 to 65535") }
         return address
+    }
+
+    private static func peer(_ text: String, portZero: Bool) throws(ScalarFault) -> SocketAddress {
+        let address = try address(text, portZero: portZero)
+        if case .unix = address {
+            throw ScalarFault("\(text.quoted) is a path; write \(Shape.peer(portZero: portZero).expectation)")
+        }
+        return address
+    }
+
+    /// Without a word of what it is.
+    private static func key(_ text: String, _ shape: Shape) throws(ScalarFault) -> GossipKey {
+        guard let bytes = Base64.decode(text) else { throw ScalarFault("is not base64; write \(shape.expectation)") }
+        guard let key = GossipKey(bytes) else {
+            throw ScalarFault("has \(bytes.count) bytes; write \(shape.expectation)")
+        }
+        return key
     }
 
     private static func choice(

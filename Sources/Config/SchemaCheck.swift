@@ -53,7 +53,8 @@ struct SchemaCheck {
     }
 
     private mutating func mismatch(_ tree: Tree, _ shape: Shape, _ label: String) -> Checked? {
-        log.add("\(label) is \(tree.content.description); write \(shape.expectation)", at: tree.place)
+        let found = shape.isSecret ? tree.content.kind : tree.content.description
+        log.add("\(label) is \(found); write \(shape.expectation)", at: tree.place)
         return nil
     }
 
@@ -166,7 +167,7 @@ extension Shape {
     fileprivate var empty: Tree.Content {
         switch self {
         case .list: .list([])
-        case .flag, .integer, .duration, .address, .name, .text, .choice, .table, .section: .mapping([])
+        case .flag, .integer, .duration, .address, .peer, .key, .name, .text, .choice, .table, .section: .mapping([])
         }
     }
 }
@@ -175,9 +176,17 @@ extension Tree.Content {
     /// What this is, to stand behind "is".
     fileprivate var description: String {
         switch self {
-        case .null: "nothing"
         case .plain(let text): text.quoted
         case .quoted(let text): "the text \(text.quoted)"
+        case .list, .mapping, .null, .broken: kind
+        }
+    }
+
+    /// The same without what it says.
+    fileprivate var kind: String {
+        switch self {
+        case .null: "nothing"
+        case .plain, .quoted: "a text"
         case .list: "a list"
         case .mapping: "a mapping"
         case .broken: "unreadable"

@@ -13,6 +13,10 @@ indirect enum Shape: Sendable {
     case duration(ClosedRange<Duration>)
     /// `host:port`, `[v6]:port` or `unix:/path`.
     case address(portZero: Bool)
+    /// `host:port` or `[v6]:port`.
+    case peer(portZero: Bool)
+    /// A secret of 16, 24 or 32 bytes, in base64. No fault shows it.
+    case key
     /// 1 to 64 of `A-Z a-z 0-9 . _ -`: such names stand in the ready line and in labels of metrics.
     case name
     /// Text without control characters, with its length in Unicode scalars.
@@ -98,6 +102,15 @@ extension Shape {
 // MARK: - In words
 
 extension Shape {
+    /// Whether a value of this shape is never shown.
+    var isSecret: Bool {
+        switch self {
+        case .key: true
+        case .list(let element, _, _): element.isSecret
+        case .flag, .integer, .duration, .address, .peer, .name, .text, .choice, .table, .section: false
+        }
+    }
+
     /// What would be right, to stand behind "write".
     var expectation: String {
         switch self {
@@ -105,6 +118,8 @@ extension Shape {
         case .integer(let range): "a whole number, \(range.lowerBound) to \(range.upperBound)"
         case .duration(let range): "a duration, \(range.lowerBound.written) to \(range.upperBound.written)"
         case .address: "host:port, [v6]:port or unix:/path"
+        case .peer: "host:port or [v6]:port"
+        case .key: "16, 24 or 32 bytes in base64, as openssl rand -base64 32 prints them"
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"
         case .text(let length): "text of \(length.lowerBound) to \(length.upperBound) characters"
         case .choice(let words, _): words.alternatives

@@ -1,6 +1,6 @@
 // What an operator may tune, with the reference's profiles (memberlist-behaviour §1).
 
-package struct GossipOptions: Sendable {
+package struct GossipOptions: Hashable, Sendable {
     /// Between two probes of one member, before its own health stretches it.
     package var probeInterval: Duration = .seconds(1)
     /// How long a direct ping may take.

@@ -1,7 +1,8 @@
 // The control thread: signals, notices, and the stages of a shutdown.
 //
-// Later agents (gossip, health checks, the roster) are driven from here too, by
-// the same poller; so nothing on this thread may block.
+// Gossip is driven from here, and later agents (health checks, the roster) too, by
+// the same poller; so nothing on this thread may block, and each does a bounded
+// amount of work at a time.
 
 import Glibc
 import Logging
@@ -15,7 +16,7 @@ struct ControlLoop: ~Copyable {
     private static let beat: Int32 = 1000
 
     private enum Token: UInt64 {
-        case signals, wake
+        case signals, wake, fleet
     }
 
     private let desk: ControlDesk
@@ -23,6 +24,8 @@ struct ControlLoop: ~Copyable {
     private let logger: Logger
     private let signals: SignalQueue
     private let poller: Poller
+    /// Nil: this node is a member of nothing.
+    private let fleet: Fleet?
     private let drainPeriod: Duration
     private var notices: NoticeLog
     private var shown = DrainStage.serving
@@ -30,10 +33,12 @@ struct ControlLoop: ~Copyable {
     private var drainEnds: Instant?
 
     init(
-        desk: ControlDesk, plane: DataPlane, signals: consuming SignalQueue, drainPeriod: Duration, logger: Logger
+        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, signals: consuming SignalQueue, drainPeriod: Duration,
+        logger: Logger
     ) throws(SystemError) {
         self.desk = desk
         self.plane = plane
+        self.fleet = fleet
         self.logger = logger
         self.signals = signals
         self.drainPeriod = drainPeriod
@@ -41,17 +46,19 @@ struct ControlLoop: ~Copyable {
         poller = try Poller(capacity: 8)
         poller.addLevel(of: self.signals.descriptor, token: Token.signals.rawValue)
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake.rawValue)
+        if let fleet { poller.addLevel(of: fleet.descriptor, token: Token.fleet.rawValue) }
     }
 
     /// Runs until a signal has ended the process's work.
     mutating func run() {
         signals.unblock()
+        fleet?.start()
         while true {
             let now = Kernel.now()
             let stage = plane.drainStage
             announce(stage, at: now)
-            if stage == .done { break }
-            if let drainEnds, now >= drainEnds {
+            if stage == .done, fleet?.hasLeft ?? true { break }
+            if let drainEnds, now >= drainEnds, fleet?.hasLeft ?? true {
                 abortTheRest(stage)
                 break
             }
@@ -59,19 +66,27 @@ struct ControlLoop: ~Copyable {
             for index in 0..<count {
                 switch Token(rawValue: poller.event(at: index).token) {
                 case .wake, nil: desk.wake.clear()
+                // Has its turn below, whatever woke this loop.
+                case .fleet: break
                 case .signals:
                     while let signal = signals.next() {
                         guard heed(signal) else { return }
                     }
                 }
             }
+            fleet?.turn()
             notices.write(from: plane, at: Kernel.now())
         }
     }
 
+    /// How long to sleep, in milliseconds; rounded up, or the loop would turn for nothing until a moment has come.
     private func patience(at now: Instant) -> Int32 {
-        guard let drainEnds else { return Self.beat }
-        return Int32(clamping: min(Int64(Self.beat) / 10, (drainEnds - now).wholeNanoseconds / 1_000_000 + 1))
+        var wanted = drainEnds == nil ? Self.beat : Self.beat / 10
+        for moment in [drainEnds, fleet?.nextWake].compactMap(\.self) {
+            let milliseconds = (moment - now).wholeNanoseconds.addingSaturating(999_999) / 1_000_000
+            wanted = min(wanted, Int32(clamping: max(0, milliseconds)))
+        }
+        return wanted
     }
 
     /// - Returns: false when everything is to end at once.
@@ -87,6 +102,7 @@ struct ControlLoop: ~Copyable {
         logger.notice("draining for at most \(drainPeriod); another signal ends at once")
         drainEnds = Kernel.now() + drainPeriod
         plane.drain()
+        fleet?.leave()
         return true
     }
 

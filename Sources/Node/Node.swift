@@ -7,6 +7,7 @@
 import Admin
 package import Config
 import Glibc
+import GossipNet
 import Logging
 import Proxy
 import Reactor
@@ -42,6 +43,8 @@ package func runNode(configuration: Configuration, options: RunOptions) async ->
         return fail(error.description, error.status)
     } catch let error as BindError {
         return fail("\(error)", RunStatus.cannotCreate)
+    } catch let error as GossipBindError {
+        return fail("\(error)", RunStatus.cannotCreate)
     } catch {
         return fail("\(error)", RunStatus.internalError)
     }
@@ -59,6 +62,9 @@ private struct RunningNode {
     let logger: Logger
     let plane: DataPlane
     let desk: ControlDesk
+    /// Nil: this node is a member of nothing. The control thread's, once it runs.
+    let fleet: Fleet?
+    let fleetDesk: FleetDesk?
     let started: Instant
     let token: String?
 
@@ -76,10 +82,19 @@ private struct RunningNode {
         let desk = try ControlDesk(at: started)
         self.desk = desk
         var random = SystemRandomNumberGenerator()
+        (fleet, fleetDesk) = try Self.fleet(configuration, logger)
         let listeners = try Self.bind(configuration.listeners, workers: workers, limits)
         plane = try DataPlane(
             listeners: listeners, upstreams: upstreams, cells: cells, workers: workers, limits: limits,
             seed: random.next(), noticesArrived: { desk.wake.signal() })
+    }
+
+    /// Bound before any listener: it leaves no file behind.
+    private static func fleet(_ configuration: Configuration, _ logger: Logger) throws -> (Fleet?, FleetDesk?) {
+        guard let options = configuration.membership else { return (nil, nil) }
+        let desk = FleetDesk()
+        let sockets = try GossipSockets(binding: options.bind)
+        return (try Fleet(options, name: configuration.node.name, on: sockets, desk: desk, logger: logger), desk)
     }
 
     /// All of them, or none: the files of unix sockets that were made before one failed are removed.
@@ -115,7 +130,8 @@ private struct RunningNode {
         let admin = AdminServer(bind: configuration.admin.bind, token: token, source: source)
         do {
             let loop = try ControlLoop(
-                desk: desk, plane: plane, signals: signals, drainPeriod: configuration.shutdown.drain, logger: logger)
+                desk: desk, plane: plane, fleet: fleet, signals: signals, drainPeriod: configuration.shutdown.drain,
+                logger: logger)
             let adminAddress = try await admin.start()
             try plane.start()
             desk.show(.serving, at: Kernel.now())
@@ -148,13 +164,16 @@ private struct RunningNode {
 
     private var source: AdminSource {
         let (desk, plane, node, started) = (desk, plane, configuration.node.name, started)
+        let members: @Sendable () -> FleetSnapshot? = { [fleetDesk] in fleetDesk?.snapshot }
         return AdminSource(
             stats: {
                 let report = plane.report()
                 return StatsReport(
                     node: node, version: Version.current, uptimeSeconds: (Kernel.now() - started).inSeconds,
-                    listeners: report.listeners, upstreams: report.upstreams)
+                    listeners: report.listeners, upstreams: report.upstreams,
+                    membership: members().map { MembershipReport($0) })
             },
+            members: { members().map { $0.reports(at: Kernel.now()) } ?? [] },
             readiness: { desk.readiness },
             liveness: { desk.liveness(at: Kernel.now()) })
     }

@@ -1,4 +1,5 @@
-// The only Swift file that calls the C shim: system calls as functions on values.
+// The system calls of streams as functions on values; those of datagrams and epoll are in the files beside this one,
+// and no other calls the C shim.
 //
 // Each answers an `Outcome`, one word that is a count or an error, because
 // `throws` and `Optional` cost a branch and a register more on the byte path.
@@ -40,6 +41,8 @@ package struct SystemError: Error, Hashable, CustomStringConvertible {
     @inlinable package init(code: Int32) { self.code = code }
 
     package static let addressInUse = SystemError(code: EADDRINUSE)
+    package static let addressNotAvailable = SystemError(code: EADDRNOTAVAIL)
+    package static let unreachable = SystemError(code: EHOSTUNREACH)
     package static let tooManyOpenFiles = SystemError(code: EMFILE)
     package static let connectionRefused = SystemError(code: ECONNREFUSED)
     package static let timedOut = SystemError(code: ETIMEDOUT)
@@ -199,7 +202,7 @@ package enum Kernel {
 
     // MARK: Options
 
-    private static func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) throws(SystemError) {
+    static func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) throws(SystemError) {
         try Outcome(remora_set_option(fd, level, name, value)).get()
     }
 

@@ -41,6 +41,8 @@ package struct Readiness: OptionSet, Sendable {
 @usableFromInline
 package struct Poller: ~Copyable {
     private let epoll: Int32
+    /// Readable while there are events, so that one poller can be watched by another.
+    package var descriptor: Int32 { epoll }
     @usableFromInline let events: UnsafeMutablePointer<remora_event>
     private let capacity: Int32
 
@@ -79,6 +81,20 @@ package struct Poller: ~Copyable {
     @discardableResult
     package func addLevel(of fd: Int32, token: UInt64, exclusive: Bool = false) -> Outcome {
         Outcome(remora_epoll_add(epoll, fd, UInt32(REMORA_READABLE) | (exclusive ? remora_exclusive : 0), token))
+    }
+
+    /// Reports again and again while `fd` is ready for any of `readiness`; failures and hang-ups always.
+    ///
+    /// For sockets whose owner does a bounded piece of work each time, and need not remember what is left.
+    @discardableResult
+    package func addLevel(of fd: Int32, token: UInt64, for readiness: Readiness) -> Outcome {
+        Outcome(remora_epoll_add(epoll, fd, readiness.rawValue, token))
+    }
+
+    /// Changes what ``addLevel(of:token:for:)`` asked for.
+    @discardableResult
+    package func changeLevel(of fd: Int32, token: UInt64, for readiness: Readiness) -> Outcome {
+        Outcome(remora_epoll_modify(epoll, fd, readiness.rawValue, token))
     }
 
     @discardableResult

@@ -10,15 +10,19 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var uptimeSeconds: Double
     package var listeners: [ListenerReport]
     package var upstreams: [UpstreamReport]
+    /// Nil where the node is a member of nothing; the field is left out then.
+    package var membership: MembershipReport?
 
     package init(
-        node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport]
+        node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
+        membership: MembershipReport? = nil
     ) {
         self.node = node
         self.version = version
         self.uptimeSeconds = uptimeSeconds
         self.listeners = listeners
         self.upstreams = upstreams
+        self.membership = membership
     }
 }
 

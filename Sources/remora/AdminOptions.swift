@@ -2,6 +2,7 @@
 
 import Admin
 import ArgumentParser
+import Stats
 import Vocabulary
 
 struct AdminOptions: ParsableArguments {
@@ -39,6 +40,14 @@ struct AdminOptions: ParsableArguments {
             StandardStreams.complain("error: \(error)")
             throw ExitStatus.input.code
         }
+    }
+
+    /// Complains that an answer is of another kind than was asked for.
+    /// - Returns: what ends the command.
+    static func unreadable(at admin: SocketAddress) -> ExitCode {
+        silent(
+            "what \(admin) answers is no report that remora \(Version.current) can read\n"
+                + "is it a remora of another version? --json shows its answer as it is")
     }
 
     /// Complains that the admin port does not answer what was asked.

@@ -13,5 +13,8 @@ struct Remora: AsyncParsableCommand {
             70 internal; 73 cannot bind or create; 78 config.
             """,
         version: "\(Version.current) (\(OpenSSL.version))",
-        subcommands: [RunCommand.self, CheckCommand.self, StatsCommand.self, SchemaCommand.self, SimulateCommand.self])
+        subcommands: [
+            RunCommand.self, CheckCommand.self, MembersCommand.self, StatsCommand.self, SchemaCommand.self,
+            SimulateCommand.self,
+        ])
 }

@@ -16,9 +16,7 @@ struct StatsCommand: AsyncParsableCommand {
         let body = try await admin.get("/stats")
         guard !json else { return StandardStreams.output(body) }
         guard let report = try? ReportJSON.decode(StatsReport.self, from: body) else {
-            throw AdminOptions.silent(
-                "what \(admin.admin) answers is no report that remora \(Version.current) can read\n"
-                    + "is it a remora of another version? --json shows its answer as it is")
+            throw AdminOptions.unreadable(at: admin.admin)
         }
         StandardStreams.output(report.text)
     }

@@ -151,6 +151,19 @@ static inline int64_t remora_send(int fd, const void *bytes, size_t count, int m
     return remora_result(syscall(SYS_sendto, fd, bytes, count, flags, (void *)0, (socklen_t)0));
 }
 
+static inline int64_t remora_datagram_socket(int family) {
+    return remora_result(socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/// Takes one datagram and writes its sender's address; `*length` is the room for that, then its length.
+static inline int64_t remora_receive_from(int fd, void *into, size_t capacity, void *address, uint32_t *length) {
+    return remora_result(syscall(SYS_recvfrom, fd, into, capacity, 0, address, length));
+}
+
+static inline int64_t remora_send_to(int fd, const void *bytes, size_t count, const void *address, uint32_t length) {
+    return remora_result(syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, address, (socklen_t)length));
+}
+
 static inline int64_t remora_shutdown_write(int fd) { return remora_result(shutdown(fd, SHUT_WR)); }
 
 /// Closes so that a TCP peer sees a reset and not an end.

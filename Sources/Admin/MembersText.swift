@@ -1,0 +1,21 @@
+// `remora members` for people.
+
+package import Stats
+
+extension MembersReport {
+    /// A table, one line for each member; plain text, whatever the terminal.
+    package var text: String {
+        guard !members.isEmpty else { return "no members: this node's config has no membership\n" }
+        var table = TextTable(
+            .left("NAME"), .left("ADDRESS"), .left("STATE"), .right("SINCE"), .right("INCARNATION"), .left("ZONE"),
+            .left("REMORA"), .left("TAGS"))
+        for member in members {
+            let tags = member.tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            table.add(
+                member.name, member.address, member.state, HumanUnits.duration(member.sinceSeconds),
+                "\(member.incarnation)", member.zone ?? "-", member.remora ? "yes" : "no",
+                tags.isEmpty ? "-" : tags.joined(separator: ","))
+        }
+        return table.text
+    }
+}

@@ -1,0 +1,259 @@
+// A core of gossip over real sockets, on a thread that has other things to do as well.
+//
+//     loop ─ turn() ─► datagrams ─► streams ─► core.wake ─► effects ─► sockets
+//
+// The owner's loop watches one descriptor (a poller of the driver's own) and one moment (`nextWake`), and calls `turn()`
+// for either. A turn does a bounded amount of work and never waits; what is left makes the descriptor readable again.
+//
+//     GossipDriver          the core, its clock, datagrams
+//     +Streams              TCP: connecting, accepting, reading, deadlines
+//     +Leaving              going away
+//
+// Datagrams come first in a turn: an ack that lies in the socket must be seen before the core is told that the time for
+// it is over. Not taken: a thread of its own, which would save the loop this care and cost every snapshot a lock.
+
+package import Gossip
+package import GossipWire
+package import Reactor
+package import TLS
+package import Vocabulary
+
+/// What a driver's poller calls its sockets; streams have numbers beyond.
+private enum Token {
+    static let datagrams: UInt64 = 0
+    static let listener: UInt64 = 1
+}
+
+/// One member on the network. For one thread at a time.
+package final class GossipDriver<Core: GossipCore> {
+    /// Datagrams of one turn.
+    static var datagramsPerTurn: Int { 128 }
+    /// Datagrams of one turn in which the core is due: more than a socket's buffer holds by default, so that nothing is
+    /// held against others that lies here unread.
+    static var datagramsBeforeWaking: Int { 1024 }
+
+    /// What happens is told here, within ``turn()``; numbers of names are ``directory``'s, and good until it returns.
+    package var heard: (MembershipEvent) -> Void = { _ in }
+    package let directory: Directory
+    package private(set) var core: Core
+    package internal(set) var counters = GossipCounters()
+    package internal(set) var lastRefusal: GossipRefusal?
+    /// Grows with everything that a snapshot of the members would show.
+    package private(set) var revision: UInt64 = 0
+
+    let sockets: GossipSockets
+    let poller: Poller
+    var codec: GossipCodec
+    let streamTimeout: Duration
+    private var effects = Effects()
+    /// Empty, with the room of effects that were carried out.
+    private var spare = Effects()
+    /// What is read lands here: a datagram, or a piece of a stream.
+    var buffer = [UInt8](repeating: 0, count: Kernel.longestDatagram + 1)
+    var streams: [GossipStream] = []
+    var lastAccepted: UInt32 = 0
+    /// When clients are let in again, after descriptors ran out.
+    var acceptsAgain: Instant?
+    var departure = Departure.staying
+    private var clock: Instant
+
+    /// - Parameters:
+    ///   - core: not started yet; it names itself in `directory`.
+    ///   - streamTimeout: how long a peer may take for its request and for reading our answer.
+    package init(
+        _ core: Core, on sockets: consuming GossipSockets, layers: Layers<AESGCM>, directory: Directory,
+        streamTimeout: Duration
+    ) throws(SystemError) {
+        self.core = core
+        self.directory = directory
+        self.streamTimeout = streamTimeout
+        codec = GossipCodec(layers: layers, directory: directory)
+        poller = try Poller(capacity: 64)
+        self.sockets = sockets
+        clock = Kernel.now()
+        try poller.addLevel(of: self.sockets.datagrams, token: Token.datagrams).get()
+        try watchListener().get()
+    }
+
+    func watchListener() -> Outcome { poller.addLevel(of: sockets.listener, token: Token.listener) }
+
+    /// Readable when ``turn()`` has something to do.
+    package var descriptor: Int32 { poller.descriptor }
+    package var address: PeerAddress { sockets.address }
+
+    /// When ``turn()`` wants to be called though nothing is readable.
+    package var nextWake: Instant {
+        var next = min(core.nextWake, nextDeadline)
+        if let departs = departure.nextStep { next = min(next, departs) }
+        if let acceptsAgain { next = min(next, acceptsAgain) }
+        return next
+    }
+
+    // MARK: Commands
+
+    /// Begins, and contacts every seed; that they are contacted again and again is the core's business.
+    package func start(joining seeds: [PeerAddress]) {
+        let now = time()
+        core.start(at: now, into: &effects)
+        if !seeds.isEmpty { core.join(seeds, at: now, into: &effects) }
+        carryOut()
+    }
+
+    /// Hands the core a command.
+    package func command(_ body: (inout Core, Instant, inout Effects) -> Void) {
+        let now = time()
+        body(&core, now, &effects)
+        revision += 1
+        carryOut()
+    }
+
+    /// Does what there is to do; never waits.
+    package func turn() {
+        guard !departure.isOver else { return }
+        let isDue = core.nextWake <= time()
+        readDatagrams(atMost: isDue ? Self.datagramsBeforeWaking : Self.datagramsPerTurn)
+        let count = poller.wait(milliseconds: 0)
+        for index in 0..<count { handle(poller.event(at: index)) }
+        let now = time()
+        expireStreams(at: now)
+        resumeAccepting(at: now)
+        if core.nextWake <= now {
+            core.wake(at: now, into: &effects)
+            carryOut()
+        }
+        proceedLeaving(at: now)
+        // No message is in hand: streams hold bytes.
+        directory.sweep()
+    }
+
+    private func handle(_ event: (readiness: Readiness, token: UInt64)) {
+        switch event.token {
+        case Token.datagrams: break
+        case Token.listener: acceptStreams()
+        default: advanceStream(event.token)
+        }
+    }
+
+    /// The time; a core is never told an earlier one than before.
+    func time() -> Instant {
+        clock = max(clock, Kernel.now())
+        return clock
+    }
+
+    // MARK: Datagrams
+
+    private func readDatagrams(atMost limit: Int) {
+        var buffer: [UInt8] = []
+        swap(&buffer, &self.buffer)
+        defer { swap(&buffer, &self.buffer) }
+        for _ in 0..<limit {
+            let (length, sender) = unsafe buffer.withUnsafeMutableBytes {
+                unsafe Kernel.receiveDatagram(sockets.datagrams, into: $0)
+            }
+            guard length.succeeded else { return }
+            guard let sender, let peer = PeerAddress(sender) else { continue }
+            take(buffer.span.extracting(..<length.count), from: peer)
+        }
+    }
+
+    private func take(_ datagram: Span<UInt8>, from sender: PeerAddress) {
+        let now = time()
+        counters.receivedDatagrams += 1
+        counters.receivedBytes += UInt64(datagram.count)
+        do throws(LayerFault) {
+            let report = try codec.read(datagram) { core.receive($0, from: sender, at: now, into: &effects) }
+            if let fault = report.fault {
+                counters.refusedMessages += UInt64(report.refused)
+                lastRefusal = GossipRefusal(sender: sender, fault: .message(fault))
+            }
+        } catch {
+            counters.refusedDatagrams += 1
+            // Empty ones are port scans.
+            if error != .empty { lastRefusal = GossipRefusal(sender: sender, fault: .layer(error)) }
+        }
+        carryOut()
+    }
+
+    private func send(_ datagram: Datagram) {
+        let known = datagram.recipient.flatMap { core.view(of: $0)?.record.versions }
+        do throws(LayerFault) {
+            try codec.write(datagram.messages, withChecksum: known?.understandsChecksum ?? false)
+        } catch {
+            return failSending(to: datagram.to, isOurs: true)
+        }
+        let address = datagram.to.socketAddress.kernelForm
+        let packet = codec.packet
+        let outcome = unsafe packet.withUnsafeBytes { bytes in
+            unsafe address.withUnsafeBytes { unsafe Kernel.sendDatagram(sockets.datagrams, bytes, to: $0) }
+        }
+        if let error = outcome.error {
+            failSending(to: datagram.to, isOurs: !error.isOfTarget)
+        } else {
+            counters.sentDatagrams += 1
+            counters.sentBytes += UInt64(packet.count)
+        }
+    }
+
+    private func failSending(to address: PeerAddress, isOurs: Bool) {
+        counters.unsentDatagrams += 1
+        core.failSending(to: address, isOurs: isOurs, at: time(), into: &effects)
+    }
+
+    // MARK: Effects
+
+    /// Hands the core what came of a stream.
+    func tellCore(_ body: (inout Core, Instant, inout Effects) -> Void) {
+        body(&core, time(), &effects)
+        carryOut()
+    }
+
+    /// Does what the core wants done, and what it wants for that.
+    ///
+    /// Ends: what a failure asks for is a fixed number of datagrams, whose own failures ask for nothing.
+    private func carryOut() {
+        while !effects.isEmpty {
+            var work = Effects()
+            swap(&work, &spare)
+            swap(&work, &effects)
+            for datagram in work.datagrams { send(datagram) }
+            for stream in work.streams { carryOut(stream) }
+            for event in work.events { hear(event) }
+            work.removeAll()
+            swap(&work, &spare)
+        }
+    }
+
+    private func carryOut(_ effect: StreamEffect) {
+        switch effect {
+        case .open(let id, let peer, let request, let isAnswered, let deadline):
+            let isOpen = openStream(id, to: peer, request, isAnswered: isAnswered, until: deadline)
+            if !isOpen {
+                counters.failedStreams += 1
+                core.fail(id, at: time(), into: &effects)
+            }
+        case .answer(let id, let message):
+            answerStream(id, with: message)
+        case .close(let id):
+            closeStream(id)
+        }
+    }
+
+    private func hear(_ event: MembershipEvent) {
+        switch event {
+        case .joined, .updated, .suspected, .cleared, .died, .left, .forgotten, .refuted: revision += 1
+        case .leaveSpread: lingerAfterLeaving(at: time())
+        case .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .user, .userState, .measured,
+            .refusedExchange:
+            break
+        }
+        heard(event)
+    }
+}
+
+extension SystemError {
+    /// Whether a refused datagram says something of who should have had it, and nothing of this machine.
+    ///
+    /// Only what was learned of the target counts: that nobody listens there, or that no neighbour knows it. No route, no
+    /// buffer, a full queue, a filter and a datagram too long are ours.
+    fileprivate var isOfTarget: Bool { self == .connectionRefused || self == .unreachable }
+}

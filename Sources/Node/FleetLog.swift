@@ -1,0 +1,103 @@
+// What happens in the fleet, as log lines.
+//
+// A change of a member is a line. What strangers can bring about (refused bytes, conflicts) is limited, and told as a
+// number.
+
+import Gossip
+import GossipNet
+import Logging
+import Vocabulary
+
+struct FleetLog {
+    private enum Topic: Hashable {
+        case refusals
+        case conflict
+        case exchange
+        case refutation
+    }
+
+    private let logger: Logger
+    private let isEncrypted: Bool
+    private var limiter = RateLimiter<Topic>()
+    private var seedLimiter = RateLimiter<PeerAddress>()
+    private var refusedBefore: UInt64 = 0
+    /// Lines about members that an interval may have; the death of many is not many lines.
+    private static let memberLinesAtOnce = 50
+    private var memberLines = 0
+    private var memberLinesLeftOut = 0
+    private var memberIntervalEnds = Instant(nanoseconds: .min)
+
+    init(logger: Logger, isEncrypted: Bool) {
+        self.logger = logger
+        self.isEncrypted = isEncrypted
+    }
+
+    mutating func write(_ event: MembershipEvent, names: Directory, at now: Instant) {
+        switch event {
+        case .joined(let id): writeMember("member \(names.name(of: id)) is there", .info, at: now)
+        case .updated(let id): writeMember("member \(names.name(of: id)) bears other tags or versions", .info, at: now)
+        case .suspected(let id): writeMember("member \(names.name(of: id)) is suspect", .info, at: now)
+        case .cleared(let id): writeMember("member \(names.name(of: id)) is alive after all", .info, at: now)
+        case .died(let id): writeMember("member \(names.name(of: id)) is dead", .warning, at: now)
+        case .left(let id): writeMember("member \(names.name(of: id)) has left", .info, at: now)
+        case .forgotten(let id): logger.debug("member \(names.name(of: id)) is no longer listed")
+        case .refuted(let accuser, let incarnation):
+            guard limiter.admits(.refutation, at: now) else { return }
+            let who = accuser.map { names.name(of: $0) } ?? "somebody"
+            logger.info("\(who) accused this node, which answers with incarnation \(incarnation)")
+        case .conflict(let id, let claimed):
+            guard limiter.admits(.conflict, at: now) else { return }
+            logger.error(
+                "two members are called \(names.name(of: id)): another one is at \(claimed); give one of them another node.name"
+            )
+        case .datagramsLost(let id):
+            writeMember(
+                "member \(names.name(of: id)) is reached by TCP and not by UDP; let both through", .warning, at: now)
+        case .stalled(let time):
+            logger.warning("this process did not run for \(time.inSeconds) s; nobody is blamed for that time")
+        case .seedJoined(let seed): logger.notice("joined the fleet through \(seed)")
+        case .seedFailed(let seed):
+            guard seedLimiter.admits(seed, at: now) else { return }
+            logger.warning("\(seed) did not let this node join; it will be asked again")
+        case .refusedExchange(let peer, let reason):
+            guard limiter.admits(.exchange, at: now) else { return }
+            logger.warning("an exchange with \(peer.map { "\($0)" } ?? "a peer") was refused: \(reason)")
+        case .leaveSpread: logger.notice("the fleet has been told that this node leaves")
+        case .user, .userState, .measured: break
+        }
+    }
+
+    /// Says that bytes were refused, and how many times; to be called now and then.
+    mutating func writeRefusals(_ counters: GossipCounters, last: GossipRefusal?, at now: Instant) {
+        _ = seedLimiter.due(at: now)
+        _ = limiter.due(at: now)
+        beginMemberInterval(at: now)
+        guard let last, counters.refused > refusedBefore, limiter.admits(.refusals, at: now) else { return }
+        let count = counters.refused - refusedBefore
+        refusedBefore = counters.refused
+        let remedy =
+            last.fault.isOfKeysOrLabels
+            ? "; \(isEncrypted ? "membership.keys" : "membership.keys (this node has none)") or membership.label differ there"
+            : ""
+        logger.warning("refused \(count) messages of gossip, the last from \(last.sender): \(last.fault)\(remedy)")
+    }
+
+    private mutating func writeMember(_ line: String, _ level: Logger.Level, at now: Instant) {
+        beginMemberInterval(at: now)
+        guard memberLines < Self.memberLinesAtOnce else {
+            memberLinesLeftOut += 1
+            return
+        }
+        memberLines += 1
+        logger.log(level: level, "\(line)")
+    }
+
+    private mutating func beginMemberInterval(at now: Instant) {
+        guard now >= memberIntervalEnds else { return }
+        if memberLinesLeftOut > 0 {
+            logger.notice("\(memberLinesLeftOut) more changes of members; remora members shows what is so now")
+        }
+        (memberLines, memberLinesLeftOut) = (0, 0)
+        memberIntervalEnds = now + RateLimiter<Topic>.interval
+    }
+}

@@ -1,0 +1,70 @@
+// Snapshots of the fleet as the admin port shows them; made there, not on the control thread.
+
+import Config
+import Gossip
+import GossipWire
+import Stats
+import Vocabulary
+
+extension FleetSnapshot {
+    /// By name.
+    func reports(at now: Instant) -> [MemberReport] {
+        members.map { MemberReport($0, at: now) }.sorted { $0.name < $1.name }
+    }
+}
+
+extension MemberReport {
+    init(_ member: FleetSnapshot.Member, at now: Instant) {
+        // Tags that cannot be read are shown as none: what matters is that the member is there.
+        let tags = SerfTags(meta: member.view.record.meta) ?? SerfTags()
+        self.init(
+            name: member.name, address: "\(member.view.record.address)", state: member.view.state.word,
+            incarnation: member.view.incarnation,
+            tags: Dictionary(tags.tags.map { ($0.name, $0.value) }) { first, _ in first },
+            zone: tags[MemberTag.zone], sinceSeconds: max(0, (now - member.view.since).inSeconds),
+            remora: member.view.record.isRemora)
+    }
+}
+
+extension MembershipReport {
+    init(_ snapshot: FleetSnapshot) {
+        self.init()
+        for member in snapshot.members {
+            switch member.view.state {
+            case .alive: alive += 1
+            case .suspect: suspect += 1
+            case .dead: dead += 1
+            case .left: left += 1
+            }
+        }
+        incarnation = snapshot.incarnation
+        healthScore = snapshot.healthScore
+        queued = snapshot.queued
+        let digits = String(snapshot.viewChecksum, radix: 16)
+        viewChecksum = String(repeating: "0", count: 16 - digits.count) + digits
+        let counters = snapshot.counters
+        receivedDatagramsTotal = counters.receivedDatagrams
+        sentDatagramsTotal = counters.sentDatagrams
+        receivedBytesTotal = counters.receivedBytes
+        sentBytesTotal = counters.sentBytes
+        refusedDatagramsTotal = counters.refusedDatagrams
+        refusedMessagesTotal = counters.refusedMessages
+        unsentDatagramsTotal = counters.unsentDatagrams
+        acceptedStreamsTotal = counters.acceptedStreams
+        openedStreamsTotal = counters.openedStreams
+        refusedStreamsTotal = counters.refusedStreams
+        failedStreamsTotal = counters.failedStreams
+    }
+}
+
+extension MemberState {
+    /// As CONTRACT.md and every page call it.
+    var word: String {
+        switch self {
+        case .alive: "alive"
+        case .suspect: "suspect"
+        case .dead: "dead"
+        case .left: "left"
+        }
+    }
+}

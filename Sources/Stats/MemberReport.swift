@@ -1,0 +1,80 @@
+// What a running remora shows of its fleet; named and encoded as in `Report.swift`.
+
+/// One of `GET /members`.
+package struct MemberReport: Codable, Hashable, Sendable {
+    package var name: String
+    package var address: String
+    /// `alive`, `suspect`, `dead` or `left`.
+    package var state: String
+    package var incarnation: UInt32
+    package var tags: [String: String]
+    package var zone: String?
+    /// How long it has been in this state, as seen from here.
+    package var sinceSeconds: Double
+    package var remora: Bool
+
+    package init(
+        name: String, address: String, state: String, incarnation: UInt32, tags: [String: String], zone: String?,
+        sinceSeconds: Double, remora: Bool
+    ) {
+        self.name = name
+        self.address = address
+        self.state = state
+        self.incarnation = incarnation
+        self.tags = tags
+        self.zone = zone
+        self.sinceSeconds = sinceSeconds
+        self.remora = remora
+    }
+
+    /// Writes `zone` as null where there is none, like the fields of endpoints.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(address, forKey: .address)
+        try container.encode(state, forKey: .state)
+        try container.encode(incarnation, forKey: .incarnation)
+        try container.encode(tags, forKey: .tags)
+        try container.encode(zone, forKey: .zone)
+        try container.encode(sinceSeconds, forKey: .sinceSeconds)
+        try container.encode(remora, forKey: .remora)
+    }
+}
+
+/// `GET /members`.
+package struct MembersReport: Codable, Hashable, Sendable {
+    package var members: [MemberReport]
+
+    package init(members: [MemberReport]) { self.members = members }
+}
+
+/// The fleet's part of `GET /stats`.
+package struct MembershipReport: Codable, Hashable, Sendable {
+    package var incarnation: UInt32 = 0
+    /// Members by state, this node among them.
+    package var alive = 0
+    package var suspect = 0
+    package var dead = 0
+    package var left = 0
+    /// Lifeguard's local health: 0 is well.
+    package var healthScore = 0
+    /// Messages that wait to be told.
+    package var queued = 0
+    /// 16 hexadecimal digits, equal where the same members are present at the same incarnations.
+    package var viewChecksum = ""
+    package var receivedDatagramsTotal: UInt64 = 0
+    package var sentDatagramsTotal: UInt64 = 0
+    /// Of datagrams, without the heads of UDP and IP.
+    package var receivedBytesTotal: UInt64 = 0
+    package var sentBytesTotal: UInt64 = 0
+    /// Datagrams without a message that could be read: damaged, or of another key or label.
+    package var refusedDatagramsTotal: UInt64 = 0
+    package var refusedMessagesTotal: UInt64 = 0
+    package var unsentDatagramsTotal: UInt64 = 0
+    package var acceptedStreamsTotal: UInt64 = 0
+    package var openedStreamsTotal: UInt64 = 0
+    package var refusedStreamsTotal: UInt64 = 0
+    package var failedStreamsTotal: UInt64 = 0
+
+    package init() {}
+}

@@ -1,0 +1,23 @@
+import Admin
+import ArgumentParser
+import Stats
+
+/// The fleet as a running remora sees it.
+struct MembersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "members", abstract: "Show the members of the fleet, as a running remora sees them.")
+
+    @OptionGroup var admin: AdminOptions
+
+    @Flag(help: "Print what GET /members answers, as it is.")
+    var json = false
+
+    func run() async throws {
+        let body = try await admin.get("/members")
+        guard !json else { return StandardStreams.output(body) }
+        guard let report = try? ReportJSON.decode(MembersReport.self, from: body) else {
+            throw AdminOptions.unreadable(at: admin.admin)
+        }
+        StandardStreams.output(report.text)
+    }
+}
