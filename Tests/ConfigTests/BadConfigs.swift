@@ -10,15 +10,18 @@ extension BadFile {
             listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
             membership:
               bind: 10.0.0.17:7946
+              telemetry: {bytes_per_second: 2KiB}
+              roster: {file: /etc/remora/roster.yaml}
             services: []
             access_log: {path: /tmp/a}
             leases: ~
             """,
             faults: [
-                "edge.yaml:3:1: error: membership is not available yet; remove it, and name endpoints in upstreams",
-                "edge.yaml:5:1: error: services is not available yet; remove it",
-                "edge.yaml:6:1: error: access_log is not available yet; remove it",
-                "edge.yaml:7:1: error: leases is not available yet; remove it",
+                "edge.yaml:5:3: error: telemetry is not available yet; remove it",
+                "edge.yaml:6:3: error: roster is not available yet; remove it",
+                "edge.yaml:7:1: error: services is not available yet; remove it",
+                "edge.yaml:8:1: error: access_log is not available yet; remove it",
+                "edge.yaml:9:1: error: leases is not available yet; remove it",
             ]),
         BadFile(
             "Keys of upstreams of later",

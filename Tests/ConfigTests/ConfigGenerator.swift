@@ -13,6 +13,7 @@ struct ConfigGenerator {
             .init(key: "listeners", value: .list((0...random.below(3)).map { listener($0, of: upstreams) })),
         ]
         if random.chance(50) { members.append(.init(key: "node", value: node())) }
+        if random.chance(50) { members.append(.init(key: "membership", value: membership())) }
         if random.chance(50) { members.append(.init(key: "admin", value: admin())) }
         if random.chance(50) {
             members.append(.init(key: "shutdown", value: some([("drain", duration(below: 86_400))])))
@@ -47,6 +48,31 @@ struct ConfigGenerator {
             ("name", .text("n\(random.below(1_000))")), ("zone", .text("z-\(random.below(10))")),
             ("tags", .mapping(tags)), ("state_directory", .text("/var/lib/\(random.word())")),
         ])
+    }
+
+    private mutating func membership() -> JSONDocument {
+        let keys = [
+            "AAECAwQFBgcICQoLDA0ODw==", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        ]
+        // A time-out that is within every profile's interval, and an interval beyond every profile's time-out.
+        let tuning = some([
+            ("probe_interval", .text("\(3 + random.below(57))s")),
+            ("probe_timeout", .text("\(10 + random.below(900))ms")),
+            ("indirect_checks", .integer(random.below(17))), ("suspicion_multiplier", .integer(1 + random.below(32))),
+            ("gossip_interval", duration(below: 60)), ("gossip_nodes", .integer(1 + random.below(16))),
+            ("push_pull_interval", duration(below: 3_600)),
+        ])
+        let seeds = (0..<random.below(3)).map { JSONDocument.text("10.0.0.\($0):7946") }
+        return with(
+            [("bind", .text(random.pick(["10.0.0.17:7946", "127.0.0.9:0"])))],
+            [
+                ("advertise", .text("192.0.2.\(random.below(256)):7946")), ("join", .list(seeds)),
+                ("profile", .text(random.pick(["lan", "wan", "local"]))),
+                ("keys", .list((0...random.below(3)).map { _ in .text(random.pick(keys)) })),
+                ("label", .text("edge \(random.word())")), ("reclaim_after", duration(below: 86_400)),
+                ("tuning", tuning),
+            ])
     }
 
     private mutating func admin() -> JSONDocument {
@@ -118,7 +144,8 @@ extension ConfigGenerator {
     ]
 
     private static let keys = [
-        "nmae", "", "membership", "services", "access_log", "leases", "service", "members", "hash", "tls", "sni",
+        "nmae", "", "services", "telemetry", "roster", "label", "keys", "access_log", "leases", "service", "members",
+        "hash", "tls", "sni",
         "fence",
         "weight", "name", "bind", "address", "drain", "zone", "balance", "protocol",
     ]

@@ -17,7 +17,8 @@ struct BadFile: Sendable, CustomTestStringConvertible {
         self.faults = faults
     }
 
-    static let all = yaml + keys + kinds + numbers + durations + addresses + texts + choices + later + relations
+    static let all =
+        yaml + keys + kinds + numbers + durations + addresses + texts + choices + later + relations + membership
 }
 
 @Suite("Faults")

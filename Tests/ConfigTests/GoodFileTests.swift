@@ -77,7 +77,7 @@ struct GoodFileTests {
         #expect(
             configuration
                 == Configuration(
-                    node: NodeOptions(name: "host", zone: nil, tags: [:], stateDirectory: nil),
+                    node: NodeOptions(name: "host", zone: nil, tags: [:], stateDirectory: nil), membership: nil,
                     upstreams: [
                         UpstreamOptions(
                             name: "web", endpoints: [StaticEndpoint(address: GoodFileTests.ipv4(10, 0, 0, 1, port: 80))]

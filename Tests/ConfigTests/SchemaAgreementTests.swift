@@ -57,6 +57,8 @@ struct SchemaAgreementTests {
             #"{"upstreams": [{"name": "u", "endpoints": ["[1::2::3]:1"]}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#,
             #"{"upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"], "connect_timeout": "6m"}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#,
             #"{"upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"]}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}], "admin": "0.0.0.0:1"}"#,
+            #"{"membership": {"bind": "0.0.0.0:7946"}, "upstreams": [], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#
+                .replacing(#""upstreams": []"#, with: #""upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"]}]"#),
             #"{"upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"], "connect_attempts": 3.0}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#,
         ])
     func beyond(text: String) throws {
@@ -69,6 +71,11 @@ struct SchemaAgreementTests {
         let sections: [(Section, [String], String)] = [
             (RemoraSchema.root, [], "KEY: ~"),
             (RemoraSchema.Node.section, ["properties", "node"], "node: {KEY: ~}"),
+            (RemoraSchema.Membership.section, ["properties", "membership"], "membership: {KEY: ~}"),
+            (
+                RemoraSchema.Tuning.section, ["properties", "membership", "properties", "tuning"],
+                "membership: {tuning: {KEY: ~}}"
+            ),
             (RemoraSchema.Upstream.section, ["properties", "upstreams", "items"], "upstreams: [{KEY: ~}]"),
             (
                 RemoraSchema.Endpoint.section,
@@ -116,6 +123,17 @@ struct SchemaAgreementTests {
                 "on_dead",
                 "on_left", "connect_timeout", "connect_attempts", "max_connections", "max_outstanding",
                 "max_connection_age", "outlier", "slow_start", "panic_threshold_percent", "tls",
+            ])
+        #expect(
+            Set(RemoraSchema.Membership.section.fields.map(\.key) + RemoraSchema.Membership.section.later.map(\.key))
+                == [
+                    "bind", "advertise", "join", "profile", "keys", "label", "reclaim_after", "tuning", "telemetry",
+                    "roster",
+                ])
+        #expect(
+            Set(RemoraSchema.Tuning.section.fields.map(\.key)) == [
+                "probe_interval", "probe_timeout", "indirect_checks", "suspicion_multiplier", "gossip_interval",
+                "gossip_nodes", "push_pull_interval",
             ])
         #expect(
             Set(RemoraSchema.Listener.section.fields.map(\.key) + RemoraSchema.Listener.section.later.map(\.key)) == [

@@ -1,0 +1,222 @@
+// Whole remoras that are members of one fleet, with each other and with real agents of Serf.
+
+import Admin
+import Foundation
+import Glibc
+import Stats
+import Testing
+import Vocabulary
+
+/// A remora as a member.
+private struct FleetConfig {
+    var name: String
+    var bind: String
+    var join: [String] = []
+    /// Further lines of the section, as YAML flow entries.
+    var more = ""
+    var node = ""
+
+    var text: String {
+        let tuning = "tuning: {probe_interval: 300ms, probe_timeout: 150ms, gossip_interval: 50ms}"
+        return """
+            node: {name: \(name)\(node)}
+            membership: {bind: "\(bind)", join: \(join), profile: local, \(tuning)\(more)}
+            upstreams: [{name: out, endpoints: ["127.0.0.1:1"]}]
+            listeners: [{name: in, bind: "127.0.0.1:0", upstream: out}]
+            admin: "127.0.0.1:0"
+            shutdown: {drain: 20s}
+
+            """
+    }
+}
+
+/// Runs a remora as a member.
+private func withMember<Result>(
+    _ config: FleetConfig, _ body: (_ remora: RemoraProcess, _ admin: SocketAddress) throws -> Result
+) throws -> Result {
+    let directory = try TestDirectory()
+    let file = try directory.write(config.text)
+    return try RemoraProcess.with(["run", "--config", file, "--threads", "1"]) { remora in
+        try body(remora, try remora.ready().admin)
+    }
+}
+
+private func members(_ admin: SocketAddress) throws -> [String: MemberReport] {
+    let (status, body) = try get("/members", from: admin)
+    try #require(status == 200)
+    let report = try ReportJSON.decode(MembersReport.self, from: Array(body.utf8))
+    return Dictionary(uniqueKeysWithValues: report.members.map { ($0.name, $0) })
+}
+
+/// Asks a remora until it sees members in these states, and nobody else.
+private func expect(
+    _ states: [String: String], seenBy admin: SocketAddress, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    try Wait.forAnswer {
+        try #require(try members(admin).mapValues(\.state) == states, sourceLocation: sourceLocation)
+    }
+}
+
+@Suite("Fleets", .serialized)
+struct FleetTests {
+    @Test("Two remoras find each other; one that is killed is dead, one that is stopped by a signal has left")
+    func remoras() throws {
+        let (first, second, third) = (
+            LoopbackHosts.host(10), LoopbackHosts.host(11), LoopbackHosts.host(12)
+        )
+        let seed = "\(first):7946"
+        try withMember(FleetConfig(name: "a", bind: seed, node: ", zone: z1, tags: {rack: r7, camelCase: x}")) {
+            a, admin in
+            try expect(["a": "alive"], seenBy: admin)
+            try withMember(FleetConfig(name: "b", bind: "\(second):7946", join: [seed])) { b, other in
+                try withMember(FleetConfig(name: "c", bind: "\(third):7946", join: [seed])) { c, _ in
+                    try expect(["a": "alive", "b": "alive", "c": "alive"], seenBy: admin)
+                    try expect(["a": "alive", "b": "alive", "c": "alive"], seenBy: other)
+                    // What a bears is seen by b
+                    let report = try #require(try members(other)["a"])
+                    #expect(report.address == seed && report.zone == "z1" && report.remora)
+                    #expect(report.tags == ["rack": "r7", "camelCase": "x", "zone": "z1", "remora": "1:0"])
+                    #expect(report.incarnation == 1 && report.sinceSeconds >= 0)
+                    c.signal(SIGKILL)
+                    try expect(["a": "alive", "b": "alive", "c": "dead"], seenBy: admin)
+                    try a.log.line(containing: "member c is dead")
+                }
+                b.signal(SIGTERM)
+                #expect(try b.ending() == .exit(0))
+                try expect(["a": "alive", "b": "left", "c": "dead"], seenBy: admin)
+                try a.log.line(containing: "member b has left")
+            }
+            let stats = try ReportJSON.decode(
+                StatsReport.self, from: Array(try get("/stats", from: admin).body.utf8))
+            let membership = try #require(stats.membership)
+            #expect((membership.alive, membership.left, membership.dead, membership.suspect) == (1, 1, 1, 0))
+            #expect(membership.sentDatagramsTotal > 0 && membership.receivedBytesTotal > 0)
+            #expect(membership.viewChecksum.count == 16)
+        }
+    }
+
+    @Test("remora members prints a table, and with --json what the admin port answers")
+    func command() throws {
+        let host = LoopbackHosts.host(20)
+        try withMember(FleetConfig(name: "solo", bind: "\(host):0", node: ", zone: z")) { _, admin in
+            let table = try RemoraProcess.outcome(of: ["members", "--admin", "\(admin)"])
+            #expect(table.ending == .exit(0))
+            let lines = table.output.split(separator: "\n")
+            #expect(lines.count == 2)
+            #expect(lines[0].hasPrefix("NAME  ADDRESS"))
+            #expect(lines[1].hasPrefix("solo  \(host):") && lines[1].contains("  alive  "))
+            #expect(lines[1].hasSuffix("remora=1:0,zone=z"))
+            let json = try RemoraProcess.outcome(of: ["members", "--json", "--admin", "\(admin)"])
+            #expect(json.output.hasPrefix(#"{"members":[{"address":"\#(host):"#))
+        }
+    }
+
+    @Test("A node without membership has no members, and says so")
+    func none() throws {
+        try withRemora(TestConfig(endpoints: [.ipv4(.loopback, port: 1)])) { remora in
+            let admin = try remora.ready().admin
+            #expect(try get("/members", from: admin).body == "{\"members\":[]}\n")
+            let table = try RemoraProcess.outcome(of: ["members", "--admin", "\(admin)"])
+            #expect(table.output == "no members: this node's config has no membership\n")
+        }
+    }
+
+    @Test("A gossip port that is taken ends run with 73, names the address and leaves no file")
+    func taken() throws {
+        let host = LoopbackHosts.host(21)
+        try withMember(FleetConfig(name: "a", bind: "\(host):7946")) { _, _ in
+            let directory = try TestDirectory()
+            let file = try directory.write(FleetConfig(name: "b", bind: "\(host):7946").text)
+            let outcome = try RemoraProcess.outcome(of: ["run", "--config", file])
+            #expect(outcome.ending == .exit(73))
+            #expect(outcome.output == "")
+            #expect(outcome.log.contains("membership cannot bind TCP \(host):7946"))
+        }
+    }
+
+    @Test("A second signal ends a remora that is leaving at once")
+    func secondSignal() throws {
+        let hosts = [LoopbackHosts.host(22), LoopbackHosts.host(23)]
+        try withMember(FleetConfig(name: "a", bind: "\(hosts[0]):7946")) { _, admin in
+            try withMember(FleetConfig(name: "b", bind: "\(hosts[1]):7946", join: ["\(hosts[0]):7946"])) { b, _ in
+                try expect(["a": "alive", "b": "alive"], seenBy: admin)
+                b.signal(SIGTERM)
+                try b.log.line(containing: "draining")
+                b.signal(SIGTERM)
+                #expect(try b.ending() == .exit(0))
+                #expect(try b.log.rest().contains("a second signal"))
+            }
+        }
+    }
+
+    // MARK: Serf
+
+    @Test(
+        "A remora and agents of Serf see each other come, bear tags and die, whoever joins whom, sealed or not",
+        arguments: [nil, 16, 24, 32] as [Int?])
+    func serf(keyLength: Int?) throws {
+        let offset = 30 + 10 * [nil, 16, 24, 32].firstIndex(of: keyLength)!
+        let hosts = (0..<4).map { LoopbackHosts.host(offset + $0) }
+        let key = keyLength.map { Data((0..<$0).map { UInt8($0 ^ 0x5A) }).base64EncodedString() }
+        let encryption = key.map { ["-encrypt=\($0)"] } ?? []
+        let keys = key.map { ", keys: [\"\($0)\"]" } ?? ""
+        try SerfAgent.with("s1", host: hosts[0], encryption + ["-tag", "role=web"]) { s1 in
+            // Given a remora that joins an agent, and an agent that joins the remora
+            let config = FleetConfig(
+                name: "r1", bind: "\(hosts[1]):7946", join: [s1.address], more: keys, node: ", tags: {rack: r7}")
+            try withMember(config) { _, admin in
+                let join = ["-join=\(hosts[1]):7946"]
+                try SerfAgent.with("s2", host: hosts[2], encryption + join) { s2 in
+                    let all = ["r1": "alive", "s1": "alive", "s2": "alive"]
+                    try expect(all, seenBy: admin)
+                    for agent in [s1, s2] { try Wait.forAnswer { try #require(try agent.members() == all) } }
+                    // Then tags are seen both ways
+                    let agent = try #require(try members(admin)["s1"])
+                    #expect(agent.tags == ["role": "web"] && !agent.remora && agent.address == s1.address)
+                    #expect(try s2.command("members", "-name=r1").contains("rack=r7"))
+                    // When an agent is killed, it is dead to the remora
+                    s2.signal(SIGKILL)
+                    try expect(["r1": "alive", "s1": "alive", "s2": "dead"], seenBy: admin)
+                }
+                // When an agent leaves, it has left
+                try s1.command("leave")
+                try Wait.forAnswer { try #require(try members(admin)["s1"]?.state == "left") }
+            }
+        }
+    }
+
+    @Test("A remora that is killed has failed to an agent of Serf, and is seen again when it is back")
+    func killedBesideSerf() throws {
+        let hosts = [LoopbackHosts.host(80), LoopbackHosts.host(81)]
+        try SerfAgent.with("s1", host: hosts[0]) { agent in
+            let config = FleetConfig(name: "r1", bind: "\(hosts[1]):7946", join: [agent.address])
+            try withMember(config) { remora, _ in
+                try Wait.forAnswer { try #require(try agent.members()["r1"] == "alive") }
+                remora.signal(SIGKILL)
+                try Wait.forAnswer { try #require(try agent.members()["r1"] == "failed") }
+            }
+            try withMember(config) { _, admin in
+                try Wait.forAnswer { try #require(try agent.members()["r1"] == "alive") }
+                try expect(["r1": "alive", "s1": "alive"], seenBy: admin)
+            }
+        }
+    }
+
+    @Test("An agent with another key stays outside, and the log says what differs")
+    func otherKey() throws {
+        let hosts = [LoopbackHosts.host(90), LoopbackHosts.host(91)]
+        let keys = [1, 2].map { Data(repeating: $0, count: 16).base64EncodedString() }
+        let config = FleetConfig(name: "r1", bind: "\(hosts[0]):7946", more: ", keys: [\"\(keys[0])\"]")
+        try withMember(config) { remora, admin in
+            try SerfAgent.with("s1", host: hosts[1], ["-encrypt=\(keys[1])"]) { agent in
+                try agent.command("join", "\(hosts[0]):7946")
+                let line = try remora.log.line(containing: "refused")
+                #expect(line.contains("membership.keys") && line.contains(hosts[1]) == line.contains("\(hosts[1]):"))
+                #expect(try agent.members() == ["s1": "alive"])
+                try expect(["r1": "alive"], seenBy: admin)
+                // Keys are in no line.
+                #expect(!line.contains(keys[0]))
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// A real agent of Serf, as Debian packages it, on an address of its own.
+
+import Foundation
+import Glibc
+import Reactor
+import Testing
+import Vocabulary
+
+/// Loopback addresses of this test process: others on the machine have others.
+enum LoopbackHosts {
+    static func host(_ number: Int) -> String { "127.0.\(1 + getpid() % 200).\(number)" }
+}
+
+final class SerfAgent {
+    private let process = Process()
+    private let hasEnded = DispatchSemaphore(value: 0)
+    private let log = Pipe()
+    let name: String
+    let host: String
+    /// Where members reach it.
+    var address: String { "\(host):7946" }
+
+    /// Starts an agent, hands it to `body`, and sees to its end.
+    static func with<Result>(
+        _ name: String, host: String, _ arguments: [String] = [], _ body: (SerfAgent) throws -> Result
+    ) throws -> Result {
+        let agent = try SerfAgent(name, host, arguments)
+        defer { agent.kill() }
+        try Wait.forAnswer { try #require(agent.members()["\(name)"] == "alive") }
+        return try body(agent)
+    }
+
+    private init(_ name: String, _ host: String, _ arguments: [String]) throws {
+        self.name = name
+        self.host = host
+        process.executableURL = URL(fileURLWithPath: try Self.program())
+        process.arguments =
+            [
+                "agent", "-node=\(name)", "-bind=\(host):7946", "-rpc-addr=\(host):7373", "-profile=local",
+                "-log-level=err",
+            ] + arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        process.terminationHandler = { [hasEnded] _ in hasEnded.signal() }
+        try process.run()
+    }
+
+    private static func program() throws -> String {
+        let places = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
+        let found = places.map { "\($0)/serf" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+        return try #require(found, "no serf on this machine; install the package serf")
+    }
+
+    /// What `serf` prints for a command to this agent.
+    @discardableResult
+    func command(_ arguments: String...) throws -> String {
+        let (serf, output) = (Process(), Pipe())
+        serf.executableURL = URL(fileURLWithPath: try Self.program())
+        serf.arguments = arguments + ["-rpc-addr=\(host):7373"]
+        serf.standardInput = FileHandle.nullDevice
+        serf.standardOutput = output
+        serf.standardError = FileHandle.nullDevice
+        try serf.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        serf.waitUntilExit()
+        return text
+    }
+
+    /// Name to state, as the agent sees its fleet.
+    func members() throws -> [String: String] {
+        var states: [String: String] = [:]
+        for line in try command("members").split(separator: "\n") {
+            let columns = line.split(whereSeparator: \.isWhitespace)
+            if columns.count >= 3 { states[String(columns[0])] = String(columns[2]) }
+        }
+        return states
+    }
+
+    func signal(_ number: Int32) { _ = Glibc.kill(process.processIdentifier, number) }
+
+    func kill() {
+        if process.isRunning { signal(SIGKILL) }
+        _ = hasEnded.wait(timeout: .now() + .seconds(10))
+        hasEnded.signal()
+    }
+}
