@@ -130,7 +130,15 @@ enum ScalarReading {
     }
 
     private static func peer(_ text: String, portZero: Bool) throws(ScalarFault) -> SocketAddress {
-        let address = try address(text, portZero: portZero)
+        let address: SocketAddress
+        do throws(ScalarFault) {
+            address = try self.address(text, portZero: portZero)
+        } catch {
+            // The remedies of addresses at large name paths as well.
+            let message = error.message.replacing(
+                Shape.address(portZero: portZero).expectation, with: Shape.peer(portZero: portZero).expectation)
+            throw ScalarFault(message)
+        }
         if case .unix = address {
             throw ScalarFault("\(text.quoted) is a path; write \(Shape.peer(portZero: portZero).expectation)")
         }

@@ -79,7 +79,7 @@ struct FleetLog {
             last.fault.isOfKeysOrLabels
             ? "; \(isEncrypted ? "membership.keys" : "membership.keys (this node has none)") or membership.label differ there"
             : ""
-        logger.warning("refused \(count) messages of gossip, the last from \(last.sender): \(last.fault)\(remedy)")
+        logger.warning("refused \(count) message\(count == 1 ? "" : "s") of gossip, the last from \(last.sender): \(last.fault)\(remedy)")
     }
 
     private mutating func writeMember(_ line: String, _ level: Logger.Level, at now: Instant) {

@@ -28,9 +28,9 @@ extension BadFile {
             faults: [
                 #"edge.yaml:4:9: error: bind "unix:/run/gossip" is a path; write host:port or [v6]:port"#,
                 #"edge.yaml:5:14: error: advertise "10.0.0.1:0" has the port 0; write 1 to 65535"#,
-                #"edge.yaml:6:10: error: address "10.0.0.1" has no port; write host:port, [v6]:port or unix:/path"#,
+                #"edge.yaml:6:10: error: address "10.0.0.1" has no port; write host:port or [v6]:port"#,
                 #"edge.yaml:6:20: error: address "10.0.0.2:0" has the port 0; write 1 to 65535"#,
-                #"edge.yaml:6:34: error: address "seed.example.com:7946" has the host "seed.example.com", which is no IP address; names are not resolved, so write an IP address"#,
+                #"edge.yaml:6:34: error: address "seed.example.com:7946" has the host "seed.example.com", which is no IP address; write one like 10.0.0.1 or [fd00::1] (names are not resolved)"#,
             ]),
         BadFile(
             "Bound to every address and advertising none",
@@ -175,7 +175,7 @@ extension BadFile {
             node: {name: a, tags: {a: "\(String(repeating: "x", count: 250))", b: "\(String(repeating: "x", count: 246))"}}
             """,
             faults: [
-                "edge.yaml:4:23: error: the tags of this node take 520 bytes, zone and remora's own included; gossip carries 512, so shorten them"
+                "edge.yaml:4:23: error: the tags of this node take 519 bytes, zone and remora's own included; gossip carries 512, so shorten them"
             ]),
         BadFile(
             "Tags that are remora's, or say otherwise",

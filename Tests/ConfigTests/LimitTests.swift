@@ -81,7 +81,7 @@ struct LimitTests {
         // The top list is level 1, `- [` level 2, and 30 more fit.
         #expect(
             faults(chain).first
-                == "f:1:1: error: the config is a list; write a mapping with node, upstreams, listeners, admin or shutdown"
+                == "f:1:1: error: the config is a list; write a mapping with node, membership, upstreams, listeners, admin or shutdown"
         )
         #expect(
             faults(chain).dropFirst().first

@@ -65,7 +65,7 @@ struct MembershipTests {
     func fullMeta() throws {
         let value = { (count: Int) in String(repeating: "x", count: count) }
         let options = try membership(
-            "{bind: 127.0.0.1:0}", node: #"{tags: {a: "\#(value(250))", b: "\#(value(238))"}}"#)
+            "{bind: 127.0.0.1:0}", node: #"{tags: {a: "\#(value(250))", b: "\#(value(239))"}}"#)
         #expect(options.tags.meta.count == MemberRecord.longestMeta)
     }
 

@@ -65,6 +65,19 @@ struct DriverTests {
         }
     }
 
+    @Test("A leave is told once, beside members that are dead as well")
+    func leaveAmongTheDead() throws {
+        var fleet = try LoopbackFleet(["a", "b", "c"])
+        try fleet.run(until: { fleet.allSeeAll })
+        fleet.kill("c")
+        try fleet.run(until: { fleet.nodes.allSatisfy { $0.state(of: "c") == .dead } })
+        let (stayer, leaver) = (fleet.nodes[0], fleet.nodes[1].driver)
+        leaver.leave()
+        try fleet.run(until: { leaver.hasLeft })
+        #expect(stayer.state(of: "b") == .left)
+        #expect(stayer.heard { if case .left = $0 { true } else { false } } == 1)
+    }
+
     @Test("Who is alone leaves at once")
     func leaveAlone() throws {
         let fleet = try LoopbackFleet(["a"])

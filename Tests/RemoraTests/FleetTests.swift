@@ -49,12 +49,8 @@ private func members(_ admin: SocketAddress) throws -> [String: MemberReport] {
 }
 
 /// Asks a remora until it sees members in these states, and nobody else.
-private func expect(
-    _ states: [String: String], seenBy admin: SocketAddress, sourceLocation: SourceLocation = #_sourceLocation
-) throws {
-    try Wait.forAnswer {
-        try #require(try members(admin).mapValues(\.state) == states, sourceLocation: sourceLocation)
-    }
+private func expect(_ states: [String: String], seenBy admin: SocketAddress) throws {
+    try Wait.until(try members(admin).mapValues(\.state), is: states)
 }
 
 @Suite("Fleets", .serialized)
@@ -169,7 +165,7 @@ struct FleetTests {
                 try SerfAgent.with("s2", host: hosts[2], encryption + join) { s2 in
                     let all = ["r1": "alive", "s1": "alive", "s2": "alive"]
                     try expect(all, seenBy: admin)
-                    for agent in [s1, s2] { try Wait.forAnswer { try #require(try agent.members() == all) } }
+                    for agent in [s1, s2] { try Wait.until(try agent.members(), is: all) }
                     // Then tags are seen both ways
                     let agent = try #require(try members(admin)["s1"])
                     #expect(agent.tags == ["role": "web"] && !agent.remora && agent.address == s1.address)
@@ -180,7 +176,7 @@ struct FleetTests {
                 }
                 // When an agent leaves, it has left
                 try s1.command("leave")
-                try Wait.forAnswer { try #require(try members(admin)["s1"]?.state == "left") }
+                try Wait.until(try members(admin)["s1"]?.state, is: "left")
             }
         }
     }
@@ -191,12 +187,12 @@ struct FleetTests {
         try SerfAgent.with("s1", host: hosts[0]) { agent in
             let config = FleetConfig(name: "r1", bind: "\(hosts[1]):7946", join: [agent.address])
             try withMember(config) { remora, _ in
-                try Wait.forAnswer { try #require(try agent.members()["r1"] == "alive") }
+                try Wait.until(try agent.members()["r1"], is: "alive")
                 remora.signal(SIGKILL)
-                try Wait.forAnswer { try #require(try agent.members()["r1"] == "failed") }
+                try Wait.until(try agent.members()["r1"], is: "failed")
             }
             try withMember(config) { _, admin in
-                try Wait.forAnswer { try #require(try agent.members()["r1"] == "alive") }
+                try Wait.until(try agent.members()["r1"], is: "alive")
                 try expect(["r1": "alive", "s1": "alive"], seenBy: admin)
             }
         }
@@ -211,10 +207,9 @@ struct FleetTests {
             try SerfAgent.with("s1", host: hosts[1], ["-encrypt=\(keys[1])"]) { agent in
                 try agent.command("join", "\(hosts[0]):7946")
                 let line = try remora.log.line(containing: "refused")
-                #expect(line.contains("membership.keys") && line.contains(hosts[1]) == line.contains("\(hosts[1]):"))
+                #expect(line.contains("none of our keys opens it") && line.contains("membership.keys"))
                 #expect(try agent.members() == ["s1": "alive"])
                 try expect(["r1": "alive"], seenBy: admin)
-                // Keys are in no line.
                 #expect(!line.contains(keys[0]))
             }
         }

@@ -14,7 +14,6 @@ enum LoopbackHosts {
 final class SerfAgent {
     private let process = Process()
     private let hasEnded = DispatchSemaphore(value: 0)
-    private let log = Pipe()
     let name: String
     let host: String
     /// Where members reach it.
@@ -26,7 +25,7 @@ final class SerfAgent {
     ) throws -> Result {
         let agent = try SerfAgent(name, host, arguments)
         defer { agent.kill() }
-        try Wait.forAnswer { try #require(agent.members()["\(name)"] == "alive") }
+        try Wait.until(try agent.members()[name], is: "alive")
         return try body(agent)
     }
 
@@ -54,10 +53,11 @@ final class SerfAgent {
 
     /// What `serf` prints for a command to this agent.
     @discardableResult
-    func command(_ arguments: String...) throws -> String {
+    func command(_ name: String, _ arguments: String...) throws -> String {
         let (serf, output) = (Process(), Pipe())
         serf.executableURL = URL(fileURLWithPath: try Self.program())
-        serf.arguments = arguments + ["-rpc-addr=\(host):7373"]
+        // Flags come before arguments, or they are arguments.
+        serf.arguments = [name, "-rpc-addr=\(host):7373"] + arguments
         serf.standardInput = FileHandle.nullDevice
         serf.standardOutput = output
         serf.standardError = FileHandle.nullDevice

@@ -25,6 +25,14 @@ enum Wait {
         }
     }
 
+    /// Asks again and again, until the answer is the wanted one.
+    static func until<Answer: Equatable>(_ question: @autoclosure () throws -> Answer, is wanted: Answer) throws {
+        try forAnswer {
+            let answer = try question()
+            if answer != wanted { throw TooLate(description: "\(answer) and not \(wanted)") }
+        }
+    }
+
     /// Asks again and again, until there is an answer.
     static func forAnswer<Answer>(to question: () throws -> Answer) throws -> Answer {
         let deadline = Kernel.now() + patience
