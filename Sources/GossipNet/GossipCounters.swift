@@ -12,6 +12,8 @@ package struct GossipCounters: Hashable, Sendable {
     package var refusedDatagrams: UInt64 = 0
     /// Messages within good datagrams that could not be read.
     package var refusedMessages: UInt64 = 0
+    /// How often reading paused because datagrams came faster than they are read; the kernel drops what it cannot hold.
+    package var pausesOfReading: UInt64 = 0
     /// Datagrams that the kernel did not take.
     package var unsentDatagrams: UInt64 = 0
     package var acceptedStreams: UInt64 = 0

@@ -54,6 +54,9 @@ package final class GossipDriver<Core: GossipCore> {
     var lastAccepted: UInt32 = 0
     /// When clients are let in again, after descriptors ran out.
     var acceptsAgain: Instant?
+    private var budget: DatagramBudget
+    /// When datagrams are read again, after too many came.
+    private var readsAgain: Instant?
     var departure = Departure.staying
     private var clock: Instant
 
@@ -71,6 +74,7 @@ package final class GossipDriver<Core: GossipCore> {
         poller = try Poller(capacity: 64)
         self.sockets = sockets
         clock = Kernel.now()
+        budget = DatagramBudget(at: clock)
         try poller.addLevel(of: self.sockets.datagrams, token: Token.datagrams).get()
         try watchListener().get()
     }
@@ -85,6 +89,7 @@ package final class GossipDriver<Core: GossipCore> {
     package var nextWake: Instant {
         var next = min(core.nextWake, nextDeadline)
         if let departs = departure.nextStep { next = min(next, departs) }
+        if let readsAgain { next = min(next, readsAgain) }
         if let acceptsAgain { next = min(next, acceptsAgain) }
         return next
     }
@@ -142,18 +147,40 @@ package final class GossipDriver<Core: GossipCore> {
 
     // MARK: Datagrams
 
-    private func readDatagrams(atMost limit: Int) {
+    private func readDatagrams(atMost wanted: Int) {
+        let now = time()
+        if let moment = readsAgain {
+            guard moment <= now else { return }
+            readsAgain = nil
+            poller.changeLevel(of: sockets.datagrams, token: Token.datagrams, for: .readable)
+        }
+        let granted = budget.grant(upTo: wanted, at: now)
+        let read = readDatagrams(granted)
+        budget.giveBack(granted - read)
+        if granted < wanted, read == granted { pauseReading(at: now) }
+    }
+
+    /// There is more, and no budget for it: the socket would be readable all the time.
+    private func pauseReading(at now: Instant) {
+        readsAgain = now + DatagramBudget.pause
+        poller.changeLevel(of: sockets.datagrams, token: Token.datagrams, for: [])
+        counters.pausesOfReading += 1
+    }
+
+    /// - Returns: how many were read: fewer than asked for where there are no more.
+    private func readDatagrams(_ limit: Int) -> Int {
         var buffer: [UInt8] = []
         swap(&buffer, &self.buffer)
         defer { swap(&buffer, &self.buffer) }
-        for _ in 0..<limit {
+        for count in 0..<limit {
             let (length, sender) = unsafe buffer.withUnsafeMutableBytes {
                 unsafe Kernel.receiveDatagram(sockets.datagrams, into: $0)
             }
-            guard length.succeeded else { return }
+            guard length.succeeded else { return count }
             guard let sender, let peer = PeerAddress(sender) else { continue }
             take(buffer.span.extracting(..<length.count), from: peer)
         }
+        return limit
     }
 
     private func take(_ datagram: Span<UInt8>, from sender: PeerAddress) {

@@ -49,6 +49,7 @@ extension MembershipReport {
         sentBytesTotal = counters.sentBytes
         refusedDatagramsTotal = counters.refusedDatagrams
         refusedMessagesTotal = counters.refusedMessages
+        readPausesTotal = counters.pausesOfReading
         unsentDatagramsTotal = counters.unsentDatagrams
         acceptedStreamsTotal = counters.acceptedStreams
         openedStreamsTotal = counters.openedStreams

@@ -70,6 +70,9 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     /// Datagrams without a message that could be read: damaged, or of another key or label.
     package var refusedDatagramsTotal: UInt64 = 0
     package var refusedMessagesTotal: UInt64 = 0
+    /// How often datagrams came faster than they are read; the kernel drops what it cannot hold.
+    package var readPausesTotal: UInt64 = 0
+    /// Datagrams that the kernel did not take.
     package var unsentDatagramsTotal: UInt64 = 0
     package var acceptedStreamsTotal: UInt64 = 0
     package var openedStreamsTotal: UInt64 = 0

@@ -90,6 +90,49 @@ struct HostilityTests {
         #expect(driver.counters.receivedDatagrams - before == 150)
     }
 
+    @Test("A flood is read at a bounded rate, and a signal of the loop's is never far")
+    func flood() throws {
+        let fleet = try LoopbackFleet(["a"])
+        let driver = fleet.nodes[0].driver
+        let stranger = try Stranger()
+        let (began, before) = (Kernel.now(), driver.counters.receivedDatagrams)
+        var longest = Duration.zero
+        while Kernel.now() - began < .seconds(2) {
+            for _ in 0..<64 { stranger.send([0xFF, 1, 2, 3], to: driver.address) }
+            let start = Kernel.now()
+            driver.turn()
+            longest = max(longest, Kernel.now() - start)
+        }
+        let took = Kernel.now() - began
+        let read = driver.counters.receivedDatagrams - before
+        let allowed = Double(DatagramBudget.burst) + took.inSeconds * Double(DatagramBudget.perSecond)
+        #expect(Double(read) <= allowed)
+        #expect(driver.counters.pausesOfReading > 0)
+        #expect(driver.counters.refused == read)
+        #expect(longest < .seconds(1))
+        #expect(fleet.nodes[0].names == ["a"])
+    }
+
+    @Test("A budget grants its rate over time, its burst at once, and takes back what found nothing")
+    func budget() {
+        let start = Instant(nanoseconds: 0)
+        var budget = DatagramBudget(at: start)
+        #expect(budget.grant(upTo: 5_000, at: start) == 2_048)
+        #expect(budget.grant(upTo: 1, at: start) == 0)
+        // 20 a millisecond
+        #expect(budget.grant(upTo: 5_000, at: start + .milliseconds(10)) == 200)
+        budget.giveBack(150)
+        #expect(budget.grant(upTo: 5_000, at: start + .milliseconds(10)) == 150)
+        // Asked ever so often, it grants no less
+        var granted = 0
+        for step in 1...100_000 {
+            granted += budget.grant(upTo: 10, at: start + .milliseconds(10) + .microseconds(step * 7))
+        }
+        #expect((13_990...14_000).contains(granted))
+        // And never more than the burst, however long nothing came
+        #expect(budget.grant(upTo: 9_999, at: start + .seconds(100)) == 2_048)
+    }
+
     // MARK: Streams
 
     @Test("Streams that say nothing end by their deadline, never number more than 128, and keep nobody out")
