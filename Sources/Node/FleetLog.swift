@@ -9,8 +9,8 @@ import Logging
 import Vocabulary
 
 struct FleetLog {
+    /// What others can bring about as often as they like.
     private enum Topic: Hashable {
-        case refusals
         case conflict
         case exchange
         case refutation
@@ -21,6 +21,7 @@ struct FleetLog {
     private var limiter = RateLimiter<Topic>()
     private var seedLimiter = RateLimiter<PeerAddress>()
     private var refusedBefore: UInt64 = 0
+    private var refusalsAgain = Instant(nanoseconds: .min)
     /// Lines about members that an interval may have; the death of many is not many lines.
     private static let memberLinesAtOnce = 50
     private var memberLines = 0
@@ -67,19 +68,27 @@ struct FleetLog {
         }
     }
 
-    /// Says that bytes were refused, and how many times; to be called now and then.
+    /// Says that bytes were refused, and how many times, and what was left out; to be called now and then.
     mutating func writeRefusals(_ counters: GossipCounters, last: GossipRefusal?, at now: Instant) {
         _ = seedLimiter.due(at: now)
-        _ = limiter.due(at: now)
+        for (topic, leftOut) in limiter.due(at: now) {
+            switch topic {
+            case .conflict: logger.error("members with one name were heard of \(leftOut) more times since")
+            case .exchange: logger.warning("exchanges were refused \(leftOut) more times since")
+            case .refutation: logger.info("this node was accused \(leftOut) more times since")
+            }
+        }
         beginMemberInterval(at: now)
-        guard let last, counters.refused > refusedBefore, limiter.admits(.refusals, at: now) else { return }
+        guard let last, counters.refused > refusedBefore, now >= refusalsAgain else { return }
+        refusalsAgain = now + RateLimiter<Topic>.interval
         let count = counters.refused - refusedBefore
         refusedBefore = counters.refused
         let remedy =
             last.fault.isOfKeysOrLabels
             ? "; \(isEncrypted ? "membership.keys" : "membership.keys (this node has none)") or membership.label differ there"
             : ""
-        logger.warning("refused \(count) message\(count == 1 ? "" : "s") of gossip, the last from \(last.sender): \(last.fault)\(remedy)")
+        let messages = count == 1 ? "1 message" : "\(count) messages"
+        logger.warning("refused \(messages) of gossip, the last from \(last.sender): \(last.fault)\(remedy)")
     }
 
     private mutating func writeMember(_ line: String, _ level: Logger.Level, at now: Instant) {

@@ -10,7 +10,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var uptimeSeconds: Double
     package var listeners: [ListenerReport]
     package var upstreams: [UpstreamReport]
-    /// Nil where the node is a member of nothing; the field is left out then.
+    /// Nil where the node is a member of nothing.
     package var membership: MembershipReport?
 
     package init(
@@ -23,6 +23,17 @@ package struct StatsReport: Codable, Hashable, Sendable {
         self.listeners = listeners
         self.upstreams = upstreams
         self.membership = membership
+    }
+
+    /// Writes `membership` as null where there is none, like the fields of endpoints.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(node, forKey: .node)
+        try container.encode(version, forKey: .version)
+        try container.encode(uptimeSeconds, forKey: .uptimeSeconds)
+        try container.encode(listeners, forKey: .listeners)
+        try container.encode(upstreams, forKey: .upstreams)
+        try container.encode(membership, forKey: .membership)
     }
 }
 

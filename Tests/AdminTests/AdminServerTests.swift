@@ -11,6 +11,35 @@ import Vocabulary
 
 @Suite("The admin port")
 struct AdminServerTests {
+    @Test("GET /members is the members, with every field, and tags as they are called")
+    func members() async throws {
+        var source = AdminSource.example()
+        source.members = { MembersReport.example.members }
+        try await withServer(source: source) { address in
+            let answer = try await ask(address, "GET /members")
+            #expect(answer.status == 200)
+            #expect(
+                answer.body
+                    == #"{"members":[{"address":"10.0.0.1:7946","incarnation":3,"name":"edge-001","remora":true,"since_seconds":61.5,"state":"alive","tags":{"camelCase":"x y","zone":"pacific"},"zone":"pacific"},{"address":"10.0.0.2:7946","incarnation":1,"name":"queue-1","remora":false,"since_seconds":0.25,"state":"dead","tags":{},"zone":null}]}"#
+                    + "\n")
+            #expect(try ReportJSON.decode(MembersReport.self, from: Array(answer.body.utf8)) == .example)
+        }
+    }
+
+    @Test("Members are a table for people, in which no name moves the cursor")
+    func membersTable() {
+        var report = MembersReport.example
+        report.members[1].name = "queue\u{1B}[2J"
+        #expect(
+            report.text == """
+                NAME       ADDRESS        STATE      SINCE  INCARNATION  ZONE     REMORA  TAGS
+                edge-001   10.0.0.1:7946  alive  1 min 2 s            3  pacific  yes     camelCase=x y,zone=pacific
+                queue?[2J  10.0.0.2:7946  dead    250.0 ms            1  -        no      -
+
+                """)
+        #expect(MembersReport(members: []).text == "no members: this node's config has no membership\n")
+    }
+
     @Test("GET /stats is the whole report, /listeners and /upstreams its parts")
     func reports() async throws {
         try await withServer { address in
@@ -77,13 +106,15 @@ struct AdminServerTests {
         try await withServer { address in
             let answer = try await ask(address, "GET \(path)")
             #expect(answer.status == 404)
-            #expect(answer.body == "nothing at \(path); there are /stats, /listeners, /upstreams, /live, /ready\n")
+            #expect(
+                answer.body == "nothing at \(path); there are /stats, /listeners, /upstreams, /members, /live, /ready\n"
+            )
         }
     }
 
     @Test(
         "The gate stands before every path, known or not",
-        arguments: ["/stats", "/listeners", "/upstreams", "/live", "/ready", "/", "/nowhere"])
+        arguments: ["/stats", "/listeners", "/upstreams", "/members", "/live", "/ready", "/", "/nowhere"])
     func gate(path: String) async throws {
         try await withServer(token: "s3cret") { address in
             let good = ["Authorization: Bearer s3cret"]

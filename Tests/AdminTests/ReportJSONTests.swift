@@ -24,7 +24,21 @@ struct ReportJSONTests {
     func fields() throws {
         let body = try ReportJSON.encode(StatsReport.example)
         let stats = try #require(JSONSerialization.jsonObject(with: body) as? [String: Any])
-        #expect(Set(stats.keys) == ["node", "version", "uptime_seconds", "listeners", "upstreams"])
+        #expect(Set(stats.keys) == ["node", "version", "uptime_seconds", "listeners", "upstreams", "membership"])
+        // There is none, and that is said.
+        #expect(stats["membership"] is NSNull)
+        var member = StatsReport.example
+        member.membership = MembershipReport()
+        let whole = try #require(
+            JSONSerialization.jsonObject(with: ReportJSON.encode(member)) as? [String: Any])
+        let membership = try #require(whole["membership"] as? [String: Any])
+        #expect(
+            Set(membership.keys) == [
+                "incarnation", "alive", "suspect", "dead", "left", "health_score", "queued", "view_checksum",
+                "received_datagrams_total", "sent_datagrams_total", "received_bytes_total", "sent_bytes_total",
+                "refused_datagrams_total", "refused_messages_total", "read_pauses_total", "unsent_datagrams_total",
+                "accepted_streams_total", "opened_streams_total", "refused_streams_total", "failed_streams_total",
+            ])
         let listener = try #require((stats["listeners"] as? [[String: Any]])?.first)
         #expect(
             Set(listener.keys) == [

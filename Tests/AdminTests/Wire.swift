@@ -148,6 +148,17 @@ extension StatsReport {
     }()
 }
 
+extension MembersReport {
+    static let example = MembersReport(members: [
+        MemberReport(
+            name: "edge-001", address: "10.0.0.1:7946", state: "alive", incarnation: 3,
+            tags: ["zone": "pacific", "camelCase": "x y"], zone: "pacific", sinceSeconds: 61.5, remora: true),
+        MemberReport(
+            name: "queue-1", address: "10.0.0.2:7946", state: "dead", incarnation: 1, tags: [:], zone: nil,
+            sinceSeconds: 0.25, remora: false),
+    ])
+}
+
 extension AdminSource {
     /// Ready and alive, with the example's numbers.
     static func example(

@@ -238,6 +238,10 @@ struct GoodFileTests {
         let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
         let configuration = try ConfigFile.load(path: "/\(root)/configs/example.yaml", hostName: "host")
         #expect(configuration.upstreams.map(\.name) == ["web", "cache"])
+        let membership = try #require(configuration.membership)
+        var gossip = membership.gossip
+        gossip.seeds = []
+        #expect(gossip == .lan && membership.advertise?.socketAddress == membership.bind)
         let web = configuration.upstreams[0]
         let plain = UpstreamOptions(
             name: "web", endpoints: web.endpoints, maxConnections: 10_000, maxOutstanding: 1_000)

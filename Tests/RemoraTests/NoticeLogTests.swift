@@ -1,6 +1,4 @@
 import Glibc
-import Logging
-import Synchronization
 import Testing
 import Upstreams
 import Vocabulary
@@ -120,22 +118,5 @@ struct NoticeLogTests {
         // The next one is news again.
         log.write(notice(.acceptPaused, detail: ENFILE), of: set, at: start)
         #expect(lines.all.count == 3)
-    }
-}
-
-/// What was logged, as "level message".
-private final class Lines: Sendable {
-    private let written = Mutex<[String]>([])
-
-    var all: [String] { written.withLock { $0 } }
-
-    var logger: Logger {
-        Logger(label: "test") { _ in
-            LineLogHandler(format: .text, level: .trace) { line in
-                // Without the time before it and the end behind it.
-                let words = line.dropLast().split(separator: " ", maxSplits: 1)
-                self.written.withLock { $0.append(String(words[1])) }
-            }
-        }
     }
 }
