@@ -282,5 +282,5 @@ extension SystemError {
     ///
     /// Only what was learned of the target counts: that nobody listens there, or that no neighbour knows it. No route, no
     /// buffer, a full queue, a filter and a datagram too long are ours.
-    fileprivate var isOfTarget: Bool { self == .connectionRefused || self == .unreachable }
+    var isOfTarget: Bool { self == .connectionRefused || self == .unreachable }
 }
