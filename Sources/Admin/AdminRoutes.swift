@@ -80,6 +80,13 @@ extension AdminRoutes {
             AdminRoute(path: "/members") { _ in
                 try await .json(desk.report { try ReportJSON.encode(["members": source.members()]) })
             },
+            AdminRoute(path: "/events") { _ in
+                guard let events = source.events.listen() else {
+                    return .text(
+                        .serviceUnavailable, "\(EventHub.listeners) clients listen to events already; end one of them")
+                }
+                return .events(events)
+            },
             AdminRoute(path: "/live") { _ in
                 let (live, line) = source.liveness()
                 return .text(live ? .ok : .serviceUnavailable, line)
@@ -103,6 +110,13 @@ extension HTTPResponse {
 
     static func json(_ body: Data) -> HTTPResponse {
         answer(.ok, type: "application/json", body)
+    }
+
+    static func events(_ events: AsyncStream<EventHub.Event>) -> HTTPResponse {
+        answer(
+            .ok, type: "text/event-stream",
+            HTTPBodySequence(
+                from: EventBody(events: events), suggestedBufferSize: AdminConnection.pieceBytes))
     }
 
     static func refusing(_ refusal: AdminGate.Refusal) -> HTTPResponse {
@@ -130,6 +144,11 @@ extension HTTPResponse {
     }
 
     private static func answer(_ status: HTTPStatusCode, type: String, _ body: Data) -> HTTPResponse {
+        answer(
+            status, type: type, HTTPBodySequence(data: body, suggestedBufferSize: AdminConnection.pieceBytes))
+    }
+
+    private static func answer(_ status: HTTPStatusCode, type: String, _ body: HTTPBodySequence) -> HTTPResponse {
         HTTPResponse(
             statusCode: status,
             headers: [
@@ -137,6 +156,6 @@ extension HTTPResponse {
                 .cacheControl: "no-store",
                 HTTPHeader("X-Content-Type-Options"): "nosniff",
             ],
-            body: HTTPBodySequence(data: body, suggestedBufferSize: AdminConnection.pieceBytes))
+            body: body)
     }
 }

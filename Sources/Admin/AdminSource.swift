@@ -9,6 +9,8 @@ package struct AdminSource: Sendable {
     package var stats: @Sendable () -> StatsReport
     /// The members of the fleet, by name; none where this node is a member of nothing. Called like `stats`.
     package var members: @Sendable () -> [MemberReport]
+    /// What changes.
+    package var events: EventHub
     /// Whether this node should be sent traffic, and one line why. Called on the shared thread pool: must not block.
     package var readiness: @Sendable () -> (ready: Bool, line: String)
     /// Whether this process works at all, and one line why. Called on the shared thread pool: must not block.
@@ -17,11 +19,13 @@ package struct AdminSource: Sendable {
     package init(
         stats: @escaping @Sendable () -> StatsReport,
         members: @escaping @Sendable () -> [MemberReport] = { [] },
+        events: EventHub = EventHub(),
         readiness: @escaping @Sendable () -> (ready: Bool, line: String),
         liveness: @escaping @Sendable () -> (live: Bool, line: String)
     ) {
         self.stats = stats
         self.members = members
+        self.events = events
         self.readiness = readiness
         self.liveness = liveness
     }

@@ -4,6 +4,7 @@
 // the same poller; so nothing on this thread may block, and each does a bounded
 // amount of work at a time.
 
+import Admin
 import Glibc
 import Logging
 import Proxy
@@ -26,6 +27,8 @@ struct ControlLoop: ~Copyable {
     private let poller: Poller
     /// Nil: this node is a member of nothing.
     private let fleet: Fleet?
+    private let events: EventHub
+    private var nextBeat: Instant
     private let drainPeriod: Duration
     private var notices: NoticeLog
     private var shown = DrainStage.serving
@@ -33,12 +36,15 @@ struct ControlLoop: ~Copyable {
     private var drainEnds: Instant?
 
     init(
-        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, signals: consuming SignalQueue, drainPeriod: Duration,
+        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, events: EventHub, signals: consuming SignalQueue,
+        drainPeriod: Duration,
         logger: Logger
     ) throws(SystemError) {
         self.desk = desk
         self.plane = plane
         self.fleet = fleet
+        self.events = events
+        nextBeat = Kernel.now() + EventHub.beat
         self.logger = logger
         self.signals = signals
         self.drainPeriod = drainPeriod
@@ -75,8 +81,15 @@ struct ControlLoop: ~Copyable {
                 }
             }
             fleet?.turn()
+            beat(at: Kernel.now())
             notices.write(from: plane, at: Kernel.now())
         }
+    }
+
+    private mutating func beat(at now: Instant) {
+        guard now >= nextBeat else { return }
+        nextBeat = now + EventHub.beat
+        events.publish(.beat)
     }
 
     /// How long to sleep, in milliseconds; rounded up, or the loop would turn for nothing until a moment has come.

@@ -3,12 +3,14 @@
 // Sockets are bound where listeners are, so that a port that is taken ends the start with the same exit code; the driver
 // itself belongs to the control thread.
 
+import Admin
 import Config
 import Gossip
 import GossipNet
 import GossipWire
 import Logging
 import Reactor
+import Stats
 import Synchronization
 import TLS
 import Vocabulary
@@ -48,6 +50,7 @@ final class Fleet {
 
     private let driver: GossipDriver<Membership>
     private let desk: FleetDesk
+    private let events: EventHub
     private let seeds: [PeerAddress]
     private var log: FleetLog
     private var publishedRevision: UInt64?
@@ -57,7 +60,7 @@ final class Fleet {
     /// - Parameter sockets: bound as the options say.
     init(
         _ options: MembershipOptions, name: String, on sockets: consuming GossipSockets, desk: FleetDesk,
-        logger: Logger
+        events: EventHub, logger: Logger
     ) throws {
         let directory = Directory()
         let address = options.advertise ?? sockets.address
@@ -74,8 +77,25 @@ final class Fleet {
         driver = try GossipDriver(
             core, on: sockets, layers: layers, directory: directory, streamTimeout: gossip.streamTimeout)
         self.desk = desk
+        self.events = events
         log = FleetLog(logger: logger, isEncrypted: !options.keys.isEmpty)
-        driver.heard = { [unowned self] event in log.write(event, names: driver.directory, at: Kernel.now()) }
+        driver.heard = { [unowned self] event in
+            log.write(event, names: driver.directory, at: Kernel.now())
+            publish(event)
+        }
+    }
+
+    /// Tells those who listen on the admin port.
+    private func publish(_ event: MembershipEvent) {
+        switch event {
+        case .joined(let id), .updated(let id), .suspected(let id), .cleared(let id), .died(let id), .left(let id):
+            guard events.isHeard, let view = driver.core.view(of: id) else { return }
+            let member = FleetSnapshot.Member(name: driver.directory.name(of: id), view: view)
+            events.publish(.member(MemberReport(member, at: Kernel.now())))
+        case .forgotten, .refuted, .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .leaveSpread, .user,
+            .userState, .measured, .refusedExchange:
+            break
+        }
     }
 
     private static func layers(_ options: MembershipOptions) throws(AESGCM.KeyFault) -> Layers<AESGCM> {

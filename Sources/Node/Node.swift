@@ -65,6 +65,7 @@ private struct RunningNode {
     /// Nil: this node is a member of nothing. The control thread's, once it runs.
     let fleet: Fleet?
     let fleetDesk: FleetDesk?
+    let events = EventHub()
     let started: Instant
     let token: String?
 
@@ -82,7 +83,7 @@ private struct RunningNode {
         let desk = try ControlDesk(at: started)
         self.desk = desk
         var random = SystemRandomNumberGenerator()
-        (fleet, fleetDesk) = try Self.fleet(configuration, logger)
+        (fleet, fleetDesk) = try Self.fleet(configuration, events, logger)
         let listeners = try Self.bind(configuration.listeners, workers: workers, limits)
         plane = try DataPlane(
             listeners: listeners, upstreams: upstreams, cells: cells, workers: workers, limits: limits,
@@ -90,11 +91,16 @@ private struct RunningNode {
     }
 
     /// Bound before any listener: it leaves no file behind.
-    private static func fleet(_ configuration: Configuration, _ logger: Logger) throws -> (Fleet?, FleetDesk?) {
+    private static func fleet(
+        _ configuration: Configuration, _ events: EventHub, _ logger: Logger
+    ) throws -> (Fleet?, FleetDesk?) {
         guard let options = configuration.membership else { return (nil, nil) }
         let desk = FleetDesk()
         let sockets = try GossipSockets(binding: options.bind)
-        return (try Fleet(options, name: configuration.node.name, on: sockets, desk: desk, logger: logger), desk)
+        return (
+            try Fleet(options, name: configuration.node.name, on: sockets, desk: desk, events: events, logger: logger),
+            desk
+        )
     }
 
     /// All of them, or none: the files of unix sockets that were made before one failed are removed.
@@ -130,7 +136,8 @@ private struct RunningNode {
         let admin = AdminServer(bind: configuration.admin.bind, token: token, source: source)
         do {
             let loop = try ControlLoop(
-                desk: desk, plane: plane, fleet: fleet, signals: signals, drainPeriod: configuration.shutdown.drain,
+                desk: desk, plane: plane, fleet: fleet, events: events, signals: signals,
+                drainPeriod: configuration.shutdown.drain,
                 logger: logger)
             let adminAddress = try await admin.start()
             try plane.start()
@@ -174,6 +181,7 @@ private struct RunningNode {
                     membership: members().map { MembershipReport($0) })
             },
             members: { members().map { $0.reports(at: Kernel.now()) } ?? [] },
+            events: events,
             readiness: { desk.readiness },
             liveness: { desk.liveness(at: Kernel.now()) })
     }

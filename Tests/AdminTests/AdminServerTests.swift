@@ -107,7 +107,8 @@ struct AdminServerTests {
             let answer = try await ask(address, "GET \(path)")
             #expect(answer.status == 404)
             #expect(
-                answer.body == "nothing at \(path); there are /stats, /listeners, /upstreams, /members, /live, /ready\n"
+                answer.body
+                    == "nothing at \(path); there are /stats, /listeners, /upstreams, /members, /events, /live, /ready\n"
             )
         }
     }

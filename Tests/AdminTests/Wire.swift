@@ -71,6 +71,17 @@ final class Wire: Sendable {
         return String(decoding: all, as: UTF8.self)
     }
 
+    /// What comes until it ends in `end`, or holds it.
+    func receive(until end: String) throws -> String {
+        var text = ""
+        while !text.contains(end) {
+            let more = try receive()
+            guard !more.isEmpty else { throw Failure(errno: ECONNRESET) }
+            text += String(decoding: more, as: UTF8.self)
+        }
+        return text
+    }
+
     /// One answer with a Content-Length on a connection that is kept.
     func receiveAnswer() throws -> Answer {
         var all: [UInt8] = []

@@ -107,6 +107,24 @@ struct FleetTests {
         }
     }
 
+    @Test("GET /events tells of members as they come and go")
+    func events() throws {
+        let hosts = [LoopbackHosts.host(24), LoopbackHosts.host(25)]
+        try withMember(FleetConfig(name: "a", bind: "\(hosts[0]):7946")) { _, admin in
+            let listener = try Peer(to: admin)
+            try listener.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            var heard = try listener.receive(until: ": remora\n")
+            try withMember(FleetConfig(name: "b", bind: "\(hosts[1]):7946", join: ["\(hosts[0]):7946"])) { b, _ in
+                heard = try listener.receive(until: "event: member\ndata: ")
+                heard += try listener.receive(until: "\n")
+                #expect(heard.contains(#""name":"b""#) && heard.contains(#""state":"alive""#))
+                b.signal(SIGTERM)
+                heard = try listener.receive(until: #""state":"left""#)
+                #expect(heard.contains(#""name":"b""#))
+            }
+        }
+    }
+
     @Test("A node without membership has no members, and says so")
     func none() throws {
         try withRemora(TestConfig(endpoints: [.ipv4(.loopback, port: 1)])) { remora in
@@ -170,13 +188,13 @@ struct FleetTests {
                     let agent = try #require(try members(admin)["s1"])
                     #expect(agent.tags == ["role": "web"] && !agent.remora && agent.address == s1.address)
                     #expect(try s2.command("members", "-name=r1").contains("rack=r7"))
-                    // When an agent is killed, it is dead to the remora
-                    s2.signal(SIGKILL)
-                    try expect(["r1": "alive", "s1": "alive", "s2": "dead"], seenBy: admin)
+                    // When an agent leaves, it has left
+                    try s2.command("leave")
+                    try expect(["r1": "alive", "s1": "alive", "s2": "left"], seenBy: admin)
                 }
-                // When an agent leaves, it has left
-                try s1.command("leave")
-                try Wait.until(try members(admin)["s1"]?.state, is: "left")
+                // When an agent is killed, it is dead to the remora
+                s1.signal(SIGKILL)
+                try expect(["r1": "alive", "s1": "dead", "s2": "left"], seenBy: admin)
             }
         }
     }

@@ -93,6 +93,13 @@ final class Peer {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// What comes up to and with `end`, byte by byte, so that what follows is left.
+    func receive(until end: String) throws -> String {
+        var text = ""
+        while !text.hasSuffix(end) { text += try receive(1) }
+        return text
+    }
+
     /// Everything until the end.
     func receiveAll() throws -> String {
         var bytes: [UInt8] = []
