@@ -111,7 +111,8 @@ struct LoopbackFleet {
         while Kernel.now() < end { turn() }
     }
 
-    private func turn() {
+    /// Waits for what comes, 20 ms at most, and turns everybody.
+    func turn() {
         var polled = nodes.map { pollfd(fd: $0.driver.descriptor, events: Int16(POLLIN), revents: 0) }
         let wake = nodes.map(\.driver.nextWake).min() ?? Kernel.now()
         let wait = min(20, max(0, ((wake - Kernel.now()).wholeNanoseconds.addingSaturating(999_999)) / 1_000_000))
