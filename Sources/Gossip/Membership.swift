@@ -253,6 +253,8 @@ extension Membership {
         }
     }
 
+    /// Whether our leave was told often enough.
+    package var hasSaidGoodbye: Bool { isLeaveReported }
     /// Our own incarnation.
     package var incarnation: UInt32 { table.row(of: id).incarnation }
     /// Listed members, ourselves included, whatever their state; `n` of every formula.

@@ -25,37 +25,26 @@ enum Departure {
     }
 }
 
-/// How long a departure takes.
-package enum DepartureTimes {
-    /// For our leave to be told often enough; a fleet that does not listen is not waited for.
-    package static let longestAnnouncement = Duration.seconds(5)
-    /// For pings that are under way and answers to them: who finds us gone before the leave has reached it suspects us.
-    package static let linger = Duration.seconds(1)
-}
-
 extension GossipDriver {
     /// Whether nobody need wait for us any more: we have left, and lingered.
     package var hasLeft: Bool { departure.isOver }
 
-    /// Begins to leave; ``hasLeft`` says when it is done, after 6 s at most. Again, it does nothing.
+    /// Begins to leave; ``hasLeft`` says when it is done, after ``GossipCore/longestGoodbye`` and ``GossipCore/linger`` at
+    /// most. Again, it does nothing.
     package func leave() {
         guard case .staying = departure else { return }
-        guard core.present > 1 else {
+        guard core.fleet.present > 1 else {
             departure = .over
             return
         }
-        departure = .announcing(until: time() + DepartureTimes.longestAnnouncement)
+        departure = .announcing(until: time() + Core.longestGoodbye)
         command { core, now, effects in core.leave(at: now, into: &effects) }
-    }
-
-    func lingerAfterLeaving(at now: Instant) {
-        guard case .announcing = departure else { return }
-        departure = .lingering(until: now + DepartureTimes.linger)
     }
 
     func proceedLeaving(at now: Instant) {
         switch departure {
-        case .announcing(let until) where until <= now: lingerAfterLeaving(at: now)
+        case .announcing(let until) where until <= now || core.hasSaidGoodbye:
+            departure = .lingering(until: now + Core.linger)
         case .lingering(let until) where until <= now:
             departure = .over
             streams.removeAll()

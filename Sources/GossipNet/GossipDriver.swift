@@ -33,7 +33,7 @@ package final class GossipDriver<Core: GossipCore> {
     static var datagramsBeforeWaking: Int { 1024 }
 
     /// What happens is told here, within ``turn()``; numbers of names are ``directory``'s, and good until it returns.
-    package var heard: (MembershipEvent) -> Void = { _ in }
+    package var heard: (Core.Work.Event) -> Void = { _ in }
     package let directory: Directory
     package private(set) var core: Core
     package internal(set) var counters = GossipCounters()
@@ -45,9 +45,9 @@ package final class GossipDriver<Core: GossipCore> {
     let poller: Poller
     var codec: GossipCodec
     let streamTimeout: Duration
-    private var effects = Effects()
+    private var effects = Core.Work()
     /// Empty, with the room of effects that were carried out.
-    private var spare = Effects()
+    private var spare = Core.Work()
     /// What is read lands here: a datagram, or a piece of a stream.
     var buffer = [UInt8](repeating: 0, count: Kernel.longestDatagram + 1)
     var streams: [GossipStream] = []
@@ -58,7 +58,6 @@ package final class GossipDriver<Core: GossipCore> {
     /// When datagrams are read again, after too many came.
     private var readsAgain: Instant?
     var departure = Departure.staying
-    private var clock: Instant
 
     /// - Parameters:
     ///   - core: not started yet; it names itself in `directory`.
@@ -73,8 +72,7 @@ package final class GossipDriver<Core: GossipCore> {
         codec = GossipCodec(layers: layers, directory: directory)
         poller = try Poller(capacity: 64)
         self.sockets = sockets
-        clock = Kernel.now()
-        budget = DatagramBudget(at: clock)
+        budget = DatagramBudget(at: Kernel.now())
         try poller.addLevel(of: self.sockets.datagrams, token: Token.datagrams).get()
         try watchListener().get()
     }
@@ -105,7 +103,7 @@ package final class GossipDriver<Core: GossipCore> {
     }
 
     /// Hands the core a command.
-    package func command(_ body: (inout Core, Instant, inout Effects) -> Void) {
+    package func command(_ body: (inout Core, Instant, inout Core.Work) -> Void) {
         let now = time()
         body(&core, now, &effects)
         revision += 1
@@ -139,11 +137,8 @@ package final class GossipDriver<Core: GossipCore> {
         }
     }
 
-    /// The time; a core is never told an earlier one than before.
-    func time() -> Instant {
-        clock = max(clock, Kernel.now())
-        return clock
-    }
+    /// Read for each thing that the core is told, so that it never hears of an earlier time than before.
+    func time() -> Instant { Kernel.now() }
 
     // MARK: Datagrams
 
@@ -202,7 +197,7 @@ package final class GossipDriver<Core: GossipCore> {
     }
 
     private func send(_ datagram: Datagram) {
-        let known = datagram.recipient.flatMap { core.view(of: $0)?.record.versions }
+        let known = datagram.recipient.flatMap { core.fleet.view(of: $0)?.record.versions }
         do throws(LayerFault) {
             try codec.write(datagram.messages, withChecksum: known?.understandsChecksum ?? false)
         } catch {
@@ -229,7 +224,7 @@ package final class GossipDriver<Core: GossipCore> {
     // MARK: Effects
 
     /// Hands the core what came of a stream.
-    func tellCore(_ body: (inout Core, Instant, inout Effects) -> Void) {
+    func tellCore(_ body: (inout Core, Instant, inout Core.Work) -> Void) {
         body(&core, time(), &effects)
         carryOut()
     }
@@ -239,12 +234,15 @@ package final class GossipDriver<Core: GossipCore> {
     /// Ends: what a failure asks for is a fixed number of datagrams, whose own failures ask for nothing.
     private func carryOut() {
         while !effects.isEmpty {
-            var work = Effects()
+            var work = Core.Work()
             swap(&work, &spare)
             swap(&work, &effects)
-            for datagram in work.datagrams { send(datagram) }
-            for stream in work.streams { carryOut(stream) }
-            for event in work.events { hear(event) }
+            for datagram in work.gossip.datagrams { send(datagram) }
+            for stream in work.gossip.streams { carryOut(stream) }
+            for event in work.told {
+                if event.changesMembers { revision += 1 }
+                heard(event)
+            }
             work.removeAll()
             swap(&work, &spare)
         }
@@ -263,17 +261,6 @@ package final class GossipDriver<Core: GossipCore> {
         case .close(let id):
             closeStream(id)
         }
-    }
-
-    private func hear(_ event: MembershipEvent) {
-        switch event {
-        case .joined, .updated, .suspected, .cleared, .died, .left, .forgotten, .refuted: revision += 1
-        case .leaveSpread: lingerAfterLeaving(at: time())
-        case .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .user, .userState, .measured,
-            .refusedExchange:
-            break
-        }
-        heard(event)
     }
 }
 

@@ -89,7 +89,7 @@ final class Fleet {
     private func publish(_ event: MembershipEvent) {
         switch event {
         case .joined(let id), .updated(let id), .suspected(let id), .cleared(let id), .died(let id), .left(let id):
-            guard events.isHeard, let view = driver.core.view(of: id) else { return }
+            guard events.isHeard, let view = driver.core.fleet.view(of: id) else { return }
             let member = FleetSnapshot.Member(name: driver.directory.name(of: id), view: view)
             events.publish(.member(MemberReport(member, at: Kernel.now())))
         case .forgotten, .refuted, .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .leaveSpread, .user,
@@ -148,8 +148,8 @@ final class Fleet {
 
     private func collectMembers() {
         members = []
-        members.reserveCapacity(driver.core.listed)
-        driver.core.forEachMember { view in
+        members.reserveCapacity(driver.core.fleet.listed)
+        driver.core.fleet.forEachMember { view in
             members.append(FleetSnapshot.Member(name: driver.directory.name(of: view.id), view: view))
         }
     }
@@ -163,7 +163,7 @@ final class Fleet {
         if isChanged { collectMembers() }
         publishedRevision = driver.revision
         published = now
-        let core = driver.core
+        let core = driver.core.fleet
         desk.publish(
             FleetSnapshot(
                 members: members, counters: driver.counters, incarnation: core.incarnation, present: core.present,

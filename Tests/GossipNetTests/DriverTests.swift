@@ -56,8 +56,8 @@ struct DriverTests {
         #expect(!leaver.hasLeft)
         try fleet.run(until: { leaver.hasLeft })
         let took = Kernel.now() - began
-        #expect(took >= DepartureTimes.linger)
-        #expect(took < DepartureTimes.longestAnnouncement + DepartureTimes.linger + .seconds(1))
+        #expect(took >= Membership.linger)
+        #expect(took < Membership.longestGoodbye + Membership.linger + .seconds(1))
         for node in [fleet.nodes[0], fleet.nodes[2]] {
             #expect(node.state(of: "b") == .left)
             #expect(node.heard { if case .left = $0 { true } else { false } } == 1)
@@ -93,7 +93,7 @@ struct DriverTests {
         let (driver, began) = (fleet.nodes[0].driver, Kernel.now())
         driver.leave()
         try fleet.run(until: { driver.hasLeft })
-        #expect(Kernel.now() - began < DepartureTimes.longestAnnouncement + DepartureTimes.linger + .seconds(1))
+        #expect(Kernel.now() - began < Membership.longestGoodbye + Membership.linger + .seconds(1))
     }
 
     // MARK: Keys and labels

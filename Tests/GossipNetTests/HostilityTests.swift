@@ -55,7 +55,7 @@ struct HostilityTests {
         let fleet = try LoopbackFleet(["a", "b"], key: key)
         try fleet.run(until: { fleet.allSeeAll })
         let (a, b) = (fleet.nodes[0], fleet.nodes[1])
-        let own = try #require(b.driver.core.view(of: b.driver.core.id))
+        let own = try #require(b.driver.core.fleet.view(of: b.driver.core.id))
         var codec = b.driver.codec
         try codec.write(
             [

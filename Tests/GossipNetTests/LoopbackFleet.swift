@@ -57,13 +57,13 @@ final class Node {
     /// How this node sees a member; nil if it does not.
     func state(of name: String) -> MemberState? {
         var found: MemberState?
-        driver.core.forEachMember { if driver.directory.name(of: $0.id) == name { found = $0.state } }
+        driver.core.fleet.forEachMember { if driver.directory.name(of: $0.id) == name { found = $0.state } }
         return found
     }
 
     var names: [String] {
         var names: [String] = []
-        driver.core.forEachMember { names.append(driver.directory.name(of: $0.id)) }
+        driver.core.fleet.forEachMember { names.append(driver.directory.name(of: $0.id)) }
         return names.sorted()
     }
 
