@@ -34,8 +34,7 @@ extension GossipDriver {
     package func leave() {
         guard case .staying = departure else { return }
         guard core.fleet.present > 1 else {
-            departure = .over
-            return
+            return close()
         }
         departure = .announcing(until: time() + Core.longestGoodbye)
         command { core, now, effects in core.leave(at: now, into: &effects) }
@@ -45,9 +44,7 @@ extension GossipDriver {
         switch departure {
         case .announcing(let until) where until <= now || core.hasSaidGoodbye:
             departure = .lingering(until: now + Core.linger)
-        case .lingering(let until) where until <= now:
-            departure = .over
-            streams.removeAll()
+        case .lingering(let until) where until <= now: close()
         case .staying, .announcing, .lingering, .over: break
         }
     }

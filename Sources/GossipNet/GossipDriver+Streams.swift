@@ -71,7 +71,7 @@ extension GossipDriver {
 
     func acceptStreams() {
         for _ in 0..<StreamLimits.acceptedPerTurn {
-            let accepted = Kernel.accept(sockets.listener)
+            let accepted = Kernel.accept(listener)
             if let error = accepted.error, error.isExhaustion { return pauseAccepting() }
             guard accepted.succeeded else { return }
             guard let address = Kernel.peerAddress(of: accepted.value), let peer = PeerAddress(address) else {
@@ -90,7 +90,7 @@ extension GossipDriver {
 
     /// The listener would be readable all the time, and nothing could be done about it.
     private func pauseAccepting() {
-        poller.remove(sockets.listener)
+        poller.remove(listener)
         acceptsAgain = time() + StreamLimits.pause
     }
 

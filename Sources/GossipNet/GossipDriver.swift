@@ -41,7 +41,12 @@ package final class GossipDriver<Core: GossipCore> {
     /// Grows with everything that a snapshot of the members would show.
     package private(set) var revision: UInt64 = 0
 
-    let sockets: GossipSockets
+    /// Where others reach us, unless another address is advertised.
+    package let address: PeerAddress
+    /// Nil when we have left: whoever asks then is refused, and sees it at once.
+    private var sockets: GossipSockets?
+    let listener: Int32
+    private let datagrams: Int32
     let poller: Poller
     var codec: GossipCodec
     let streamTimeout: Duration
@@ -71,20 +76,21 @@ package final class GossipDriver<Core: GossipCore> {
         self.streamTimeout = streamTimeout
         codec = GossipCodec(layers: layers, directory: directory)
         poller = try Poller(capacity: 64)
-        self.sockets = sockets
+        (address, listener, datagrams) = (sockets.address, sockets.listener, sockets.datagrams)
+        self.sockets = consume sockets
         budget = DatagramBudget(at: Kernel.now())
-        try poller.addLevel(of: self.sockets.datagrams, token: Token.datagrams).get()
+        try poller.addLevel(of: datagrams, token: Token.datagrams).get()
         try watchListener().get()
     }
 
-    func watchListener() -> Outcome { poller.addLevel(of: sockets.listener, token: Token.listener) }
+    func watchListener() -> Outcome { poller.addLevel(of: listener, token: Token.listener) }
 
     /// Readable when ``turn()`` has something to do.
     package var descriptor: Int32 { poller.descriptor }
-    package var address: PeerAddress { sockets.address }
 
     /// When ``turn()`` wants to be called though nothing is readable.
     package var nextWake: Instant {
+        guard !departure.isOver else { return Instant(nanoseconds: .max) }
         var next = min(core.nextWake, nextDeadline)
         if let departs = departure.nextStep { next = min(next, departs) }
         if let readsAgain { next = min(next, readsAgain) }
@@ -102,8 +108,9 @@ package final class GossipDriver<Core: GossipCore> {
         carryOut()
     }
 
-    /// Hands the core a command.
+    /// Hands the core a command; nothing happens once we have left.
     package func command(_ body: (inout Core, Instant, inout Core.Work) -> Void) {
+        guard !departure.isOver else { return }
         let now = time()
         body(&core, now, &effects)
         revision += 1
@@ -140,6 +147,13 @@ package final class GossipDriver<Core: GossipCore> {
     /// Read for each thing that the core is told, so that it never hears of an earlier time than before.
     func time() -> Instant { Kernel.now() }
 
+    /// Ends everything; the core hears of nothing any more.
+    func close() {
+        departure = .over
+        streams.removeAll()
+        sockets = nil
+    }
+
     // MARK: Datagrams
 
     private func readDatagrams(atMost wanted: Int) {
@@ -147,7 +161,7 @@ package final class GossipDriver<Core: GossipCore> {
         if let moment = readsAgain {
             guard moment <= now else { return }
             readsAgain = nil
-            poller.changeLevel(of: sockets.datagrams, token: Token.datagrams, for: .readable)
+            poller.changeLevel(of: datagrams, token: Token.datagrams, for: .readable)
         }
         let granted = budget.grant(upTo: wanted, at: now)
         let read = readDatagrams(granted)
@@ -158,7 +172,7 @@ package final class GossipDriver<Core: GossipCore> {
     /// There is more, and no budget for it: the socket would be readable all the time.
     private func pauseReading(at now: Instant) {
         readsAgain = now + DatagramBudget.pause
-        poller.changeLevel(of: sockets.datagrams, token: Token.datagrams, for: [])
+        poller.changeLevel(of: datagrams, token: Token.datagrams, for: [])
         counters.pausesOfReading += 1
     }
 
@@ -169,7 +183,7 @@ package final class GossipDriver<Core: GossipCore> {
         defer { swap(&buffer, &self.buffer) }
         for count in 0..<limit {
             let (length, sender) = unsafe buffer.withUnsafeMutableBytes {
-                unsafe Kernel.receiveDatagram(sockets.datagrams, into: $0)
+                unsafe Kernel.receiveDatagram(datagrams, into: $0)
             }
             guard length.succeeded else { return count }
             guard let sender, let peer = PeerAddress(sender) else { continue }
@@ -206,7 +220,7 @@ package final class GossipDriver<Core: GossipCore> {
         let address = datagram.to.socketAddress.kernelForm
         let packet = codec.packet
         let outcome = unsafe packet.withUnsafeBytes { bytes in
-            unsafe address.withUnsafeBytes { unsafe Kernel.sendDatagram(sockets.datagrams, bytes, to: $0) }
+            unsafe address.withUnsafeBytes { unsafe Kernel.sendDatagram(datagrams, bytes, to: $0) }
         }
         if let error = outcome.error {
             failSending(to: datagram.to, isOurs: !error.isOfTarget)

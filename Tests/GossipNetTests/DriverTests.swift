@@ -78,6 +78,28 @@ struct DriverTests {
         #expect(stayer.heard { if case .left = $0 { true } else { false } } == 1)
     }
 
+    @Test("Who has left wants nothing any more, and its port is free, whatever still comes")
+    func closed() throws {
+        var fleet = try LoopbackFleet(["a", "b"])
+        try fleet.run(until: { fleet.allSeeAll })
+        let leaver = fleet.nodes[0]
+        leaver.driver.leave()
+        try fleet.run(until: { leaver.driver.hasLeft })
+        let stranger = try Stranger()
+        stranger.send([1, 2, 3], to: leaver.address)
+        #expect(throws: SystemError.connectionRefused) { _ = try Stranger(connectedTo: leaver.address) }
+        let outer = try Poller(capacity: 1)
+        try outer.addLevel(of: leaver.driver.descriptor, token: 1).get()
+        #expect(outer.wait(milliseconds: 0) == 0)
+        #expect(leaver.driver.nextWake == Instant(nanoseconds: .max))
+        let received = leaver.driver.counters
+        leaver.driver.command { core, now, effects in core.join([fleet.nodes[1].address], at: now, into: &effects) }
+        leaver.driver.turn()
+        #expect(leaver.driver.counters == received)
+        _ = try GossipSockets(binding: leaver.address.socketAddress)
+        fleet.nodes = []
+    }
+
     @Test("Who is alone leaves at once")
     func leaveAlone() throws {
         let fleet = try LoopbackFleet(["a"])
