@@ -58,8 +58,8 @@ let package = Package(
         core(
             "Node",
             [
-                "Vocabulary", "Stats", "Gossip", "GossipWire", "TLS", "Upstreams", "Routing", "Reactor", "GossipNet",
-                "Proxy", "Config", "Admin",
+                "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Reactor",
+                "GossipNet", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire"]),

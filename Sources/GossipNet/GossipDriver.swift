@@ -117,6 +117,9 @@ package final class GossipDriver<Core: GossipCore> {
         carryOut()
     }
 
+    /// Encrypts with the first key of this ring from now on, and opens with all of them.
+    package func adopt(_ keyring: Keyring<AESGCM>) { codec.layers.keyring = keyring }
+
     /// Does what there is to do; never waits.
     package func turn() {
         guard !departure.isOver else { return }

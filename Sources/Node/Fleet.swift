@@ -10,6 +10,7 @@ import GossipNet
 import GossipWire
 import Logging
 import Reactor
+import Serf
 import Stats
 import Synchronization
 import TLS
@@ -19,7 +20,25 @@ import Vocabulary
 struct FleetSnapshot: Sendable {
     struct Member: Sendable {
         let name: String
-        let view: Membership.View
+        let state: MemberState
+        /// 0 for one that gossip has forgotten since it went.
+        let incarnation: UInt32
+        let record: MemberRecord
+        let since: Instant
+
+        init(_ view: SerfAgent.View, in agent: SerfAgent, names: Directory) {
+            name = names.name(of: view.id)
+            let seen = agent.gossip.view(of: view.id)
+            // Whom an operator declared gone, or who said goodbye and was forgotten by gossip, has left.
+            let isGone = view.standing.status == .left || view.saidGoodbye
+            switch seen?.state {
+            case .alive, .suspect, .left: state = seen?.state ?? .left
+            case .dead, nil: state = isGone ? .left : .dead
+            }
+            incarnation = seen?.incarnation ?? 0
+            record = seen?.record ?? view.record
+            since = seen?.since ?? view.departed ?? Instant(nanoseconds: 0)
+        }
     }
 
     /// In no order that means anything; this node among them.
@@ -48,40 +67,69 @@ final class Fleet {
     /// Counters are no older than this.
     private static let longestPause = Duration.seconds(1)
 
-    private let driver: GossipDriver<Membership>
+    private let driver: GossipDriver<SerfAgent>
     private let desk: FleetDesk
     private let events: EventHub
     private let seeds: [PeerAddress]
     private var log: FleetLog
+    private var keys: FleetKeys
     private var publishedRevision: UInt64?
     private var members: [FleetSnapshot.Member] = []
+    /// What was asked during a turn, answered after it: the core is not to be told anything while it tells something.
+    private var answers: [(QueryTicket, SerfKeyResponse)] = []
     private var published = Instant(nanoseconds: .min)
 
     /// - Parameter sockets: bound as the options say.
     init(
-        _ options: MembershipOptions, name: String, on sockets: consuming GossipSockets, desk: FleetDesk,
-        events: EventHub, logger: Logger
+        _ options: MembershipOptions, name: String, stateDirectory: String?, on sockets: consuming GossipSockets,
+        desk: FleetDesk, events: EventHub, logger: Logger
     ) throws {
         let directory = Directory()
         let address = options.advertise ?? sockets.address
-        let record = MemberRecord(address: address, meta: options.tags.meta, versions: .serf, isRemora: true)
-        let layers = try Self.layers(options)
+        keys = FleetKeys(configured: options.keys.map(\.bytes), stateDirectory: stateDirectory, logger: logger)
+        var layerOptions = LayerOptions()
+        layerOptions.label = options.label
+        let layers = Layers(options: layerOptions, keyring: try keys.keyring())
         var gossip = options.gossip
         gossip.packetOverhead = layers.packetOverhead
         seeds = options.join.filter { $0 != address }
         gossip.seeds = seeds
         var random = SystemRandomNumberGenerator()
-        let core = Membership(
-            name: directory.intern(name), record: record, options: gossip, directory: directory,
+        let core = try SerfAgent(
+            name: directory.intern(name), address: address, tags: options.tags, gossip: gossip, directory: directory,
             random: SeededRandom(seed: random.next()))
         driver = try GossipDriver(
             core, on: sockets, layers: layers, directory: directory, streamTimeout: gossip.streamTimeout)
         self.desk = desk
         self.events = events
         log = FleetLog(logger: logger, isEncrypted: !options.keys.isEmpty)
-        driver.heard = { [unowned self] event in
-            log.write(event, names: driver.directory, at: Kernel.now())
-            publish(event)
+        driver.heard = { [unowned self] event in hear(event) }
+    }
+
+    private func hear(_ event: AgentEvent) {
+        log.write(event, names: driver.directory, at: Kernel.now())
+        switch event {
+        case .member(let event): publish(event)
+        case .keyring(let command, let ticket): answer(ticket, keys.execute(command))
+        case .status, .reaped, .event, .query, .refutedLeave, .leave, .refused, .ignored: break
+        }
+    }
+
+    /// Answers a question about our keys, and works with what they are now from the next packet on; the answer itself
+    /// is the last that is sealed as before.
+    private func answer(_ ticket: QueryTicket, _ response: SerfKeyResponse) {
+        answers.append((ticket, response))
+    }
+
+    private func giveAnswers() {
+        while !answers.isEmpty {
+            let (ticket, response) = answers.removeFirst()
+            driver.command { core, now, effects in
+                // Too late, or longer than an answer may be: nobody waits for it.
+                try? core.answer(ticket, keys: response, at: now, into: &effects)
+            }
+            // Keys of the wrong length were refused, so there is a cipher for each.
+            if let ring = try? keys.keyring() { driver.adopt(ring) }
         }
     }
 
@@ -89,38 +137,12 @@ final class Fleet {
     private func publish(_ event: MembershipEvent) {
         switch event {
         case .joined(let id), .updated(let id), .suspected(let id), .cleared(let id), .died(let id), .left(let id):
-            guard events.isHeard, let view = driver.core.fleet.view(of: id) else { return }
-            let member = FleetSnapshot.Member(name: driver.directory.name(of: id), view: view)
+            guard events.isHeard, let view = driver.core.view(of: id) else { return }
+            let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
             events.publish(.member(MemberReport(member, at: Kernel.now())))
         case .forgotten, .refuted, .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .leaveSpread, .user,
             .userState, .measured, .refusedExchange:
             break
-        }
-    }
-
-    private static func layers(_ options: MembershipOptions) throws(AESGCM.KeyFault) -> Layers<AESGCM> {
-        var layers = LayerOptions()
-        layers.label = options.label
-        var keyring: Keyring<AESGCM>?
-        for key in options.keys {
-            let cipher = try cipher(key.bytes)
-            if keyring == nil {
-                keyring = Keyring(primary: cipher)
-            } else {
-                // No more keys are configured than fit; one that stands there twice changes nothing.
-                try? keyring?.add(cipher)
-            }
-        }
-        return Layers(options: layers, keyring: keyring)
-    }
-
-    private static func cipher(_ key: [UInt8]) throws(AESGCM.KeyFault) -> AESGCM {
-        do {
-            return try unsafe key.withUnsafeBytes { try unsafe AESGCM(key: $0) }
-        } catch let fault as AESGCM.KeyFault {
-            throw fault
-        } catch {
-            preconditionFailure("nothing else is thrown")
         }
     }
 
@@ -137,6 +159,7 @@ final class Fleet {
     /// To be called when the descriptor is readable, at ``nextWake``, and now and then.
     func turn() {
         driver.turn()
+        giveAnswers()
         let now = Kernel.now()
         log.writeRefusals(driver.counters, last: driver.lastRefusal, at: now)
         publishIfDue()
@@ -148,9 +171,9 @@ final class Fleet {
 
     private func collectMembers() {
         members = []
-        members.reserveCapacity(driver.core.fleet.listed)
-        driver.core.fleet.forEachMember { view in
-            members.append(FleetSnapshot.Member(name: driver.directory.name(of: view.id), view: view))
+        members.reserveCapacity(driver.core.listed)
+        driver.core.forEachMember { view in
+            members.append(FleetSnapshot.Member(view, in: driver.core, names: driver.directory))
         }
     }
 

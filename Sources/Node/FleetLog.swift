@@ -6,6 +6,7 @@
 import Gossip
 import GossipNet
 import Logging
+import Serf
 import Vocabulary
 
 struct FleetLog {
@@ -14,6 +15,7 @@ struct FleetLog {
         case conflict
         case exchange
         case refutation
+        case serf
     }
 
     private let logger: Logger
@@ -31,6 +33,23 @@ struct FleetLog {
     init(logger: Logger, isEncrypted: Bool) {
         self.logger = logger
         self.isEncrypted = isEncrypted
+    }
+
+    mutating func write(_ event: AgentEvent, names: Directory, at now: Instant) {
+        switch event {
+        case .member(let event): write(event, names: names, at: now)
+        case .event(let event): logger.debug("event \(event.name) with \(event.payload.count) bytes")
+        case .query(let name, let payload, _): logger.debug("query \(name) with \(payload.count) bytes; not answered")
+        case .refutedLeave:
+            guard limiter.admits(.refutation, at: now) else { return }
+            logger.info("somebody declared that this node leaves; it said otherwise")
+        case .leave(.announcing): logger.notice("telling the fleet that this node leaves")
+        case .refused(let peer, let fault):
+            guard limiter.admits(.serf, at: now) else { return }
+            logger.warning("a message for Serf from \(peer) was refused: \(fault)")
+        // What changes a member is told by its other event; keys are told by their keeper.
+        case .status, .reaped, .keyring, .leave, .ignored: break
+        }
     }
 
     mutating func write(_ event: MembershipEvent, names: Directory, at now: Instant) {
@@ -76,6 +95,7 @@ struct FleetLog {
             case .conflict: logger.error("members with one name were heard of \(leftOut) more times since")
             case .exchange: logger.warning("exchanges were refused \(leftOut) more times since")
             case .refutation: logger.info("this node was accused \(leftOut) more times since")
+            case .serf: logger.warning("messages for Serf were refused \(leftOut) more times since")
             }
         }
         beginMemberInterval(at: now)

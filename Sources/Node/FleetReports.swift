@@ -16,13 +16,13 @@ extension FleetSnapshot {
 extension MemberReport {
     init(_ member: FleetSnapshot.Member, at now: Instant) {
         // Tags that cannot be read are shown as none: what matters is that the member is there.
-        let tags = SerfTags(meta: member.view.record.meta) ?? SerfTags()
+        let tags = SerfTags(meta: member.record.meta) ?? SerfTags()
         self.init(
-            name: member.name, address: "\(member.view.record.address)", state: member.view.state.word,
-            incarnation: member.view.incarnation,
+            name: member.name, address: "\(member.record.address)", state: member.state.word,
+            incarnation: member.incarnation,
             tags: Dictionary(tags.tags.map { ($0.name, $0.value) }) { first, _ in first },
-            zone: tags[MemberTag.zone], sinceSeconds: max(0, (now - member.view.since).inSeconds),
-            remora: member.view.record.isRemora)
+            zone: tags[MemberTag.zone], sinceSeconds: max(0, (now - member.since).inSeconds),
+            remora: member.record.isRemora)
     }
 }
 
@@ -30,7 +30,7 @@ extension MembershipReport {
     init(_ snapshot: FleetSnapshot) {
         self.init()
         for member in snapshot.members {
-            switch member.view.state {
+            switch member.state {
             case .alive: alive += 1
             case .suspect: suspect += 1
             case .dead: dead += 1

@@ -98,7 +98,9 @@ private struct RunningNode {
         let desk = FleetDesk()
         let sockets = try GossipSockets(binding: options.bind)
         return (
-            try Fleet(options, name: configuration.node.name, on: sockets, desk: desk, events: events, logger: logger),
+            try Fleet(
+                options, name: configuration.node.name, stateDirectory: configuration.node.stateDirectory, on: sockets,
+                desk: desk, events: events, logger: logger),
             desk
         )
     }

@@ -1,0 +1,151 @@
+// The fleet's keys: from the config, changed by operators' commands (`serf keys`), kept across restarts.
+//
+// What was rotated is written down beside the keys that the config had then. A config with other keys than those is newer
+// and wins. Without a state directory a rotation is forgotten at the end of the process, and the log says so.
+
+import Config
+import Dispatch
+import Foundation
+import GossipWire
+import Logging
+import Serf
+import TLS
+
+/// The raw keys of the ring, which itself gives none back. For one thread.
+struct FleetKeys {
+    /// The first encrypts. Empty: nothing is encrypted, and nothing can be rotated.
+    private(set) var keys: [[UInt8]]
+    private let configured: [[UInt8]]
+    private let file: String?
+    private let logger: Logger
+    /// Writes are in the order of the commands, on a thread that may wait for a disk.
+    private let writer = DispatchQueue(label: "keyring")
+
+    /// The file of ``Configuration/stateDirectory`` that holds the ring.
+    static let fileName = "gossip-keyring.json"
+
+    private struct Stored: Codable {
+        /// The config's, in Base64, when this was written.
+        var configured: [String]
+        /// The ring's, in Base64, the first one first.
+        var keys: [String]
+    }
+
+    /// - Parameter stateDirectory: nil to keep nothing.
+    init(configured: [[UInt8]], stateDirectory: String?, logger: Logger) {
+        self.configured = configured
+        self.logger = logger
+        keys = configured
+        file = configured.isEmpty ? nil : stateDirectory.map { $0 + "/" + FleetKeys.fileName }
+        restore()
+    }
+
+    /// The ring for the layers; nil without keys.
+    func keyring() throws(AESGCM.KeyFault) -> Keyring<AESGCM>? {
+        var ring: Keyring<AESGCM>?
+        for key in keys {
+            let cipher = try FleetKeys.cipher(key)
+            // No more keys are configured than fit; one that stands there twice changes nothing.
+            if ring == nil { ring = Keyring(primary: cipher) } else { try? ring?.add(cipher) }
+        }
+        return ring
+    }
+
+    private static func cipher(_ key: [UInt8]) throws(AESGCM.KeyFault) -> AESGCM {
+        do {
+            return try unsafe key.withUnsafeBytes { try unsafe AESGCM(key: $0) }
+        } catch let fault as AESGCM.KeyFault {
+            throw fault
+        } catch {
+            preconditionFailure("nothing else is thrown")
+        }
+    }
+
+    // MARK: Commands
+
+    /// Does what an operator wants of all keyrings (serf-layer §7).
+    /// - Returns: what to answer. Where it failed nothing has changed.
+    mutating func execute(_ command: KeyringCommand) -> SerfKeyResponse {
+        guard !keys.isEmpty else { return SerfKeyResponse(succeeded: false, message: "this node has no keyring") }
+        switch command {
+        case .list:
+            return SerfKeyResponse(succeeded: true, keys: keys.map(Self.text), primaryKey: Self.text(keys[0]))
+        case .install(let key):
+            guard [16, 24, 32].contains(key.count) else { return refusal("a key has 16, 24 or 32 bytes") }
+            if keys.contains(key) { return SerfKeyResponse(succeeded: true) }
+            guard keys.count < Keyring<AESGCM>.bound else {
+                return refusal("the keyring is full (\(keys.count) keys); remove one")
+            }
+            keys.append(key)
+        case .use(let key):
+            guard let index = keys.firstIndex(of: key) else { return refusal("there is no such key; install it first") }
+            keys.swapAt(0, index)
+        case .remove(let key):
+            guard key != keys[0] else { return refusal("the primary key cannot be removed; use another first") }
+            keys.removeAll { $0 == key }
+        }
+        logger.notice("keyring: \(command); \(keys.count) keys now")
+        store()
+        return SerfKeyResponse(succeeded: true)
+    }
+
+    private func refusal(_ reason: String) -> SerfKeyResponse { SerfKeyResponse(succeeded: false, message: reason) }
+
+    private static func text(_ key: [UInt8]) -> String { Data(key).base64EncodedString() }
+
+    // MARK: The file
+
+    private mutating func restore() {
+        guard let file, let data = FileManager.default.contents(atPath: file) else { return }
+        guard let stored = try? JSONDecoder().decode(Stored.self, from: data),
+            let ring = Self.keys(stored.keys), let former = Self.keys(stored.configured), !ring.isEmpty
+        else {
+            return logger.error("\(file) is no keyring and is not read; the keys are those of the config")
+        }
+        guard former == configured else {
+            return logger.notice("membership.keys has changed since \(file) was written; the config's keys are used")
+        }
+        keys = ring
+    }
+
+    /// Nil where one is no key.
+    private static func keys(_ texts: [String]) -> [[UInt8]]? {
+        let keys = texts.compactMap { Data(base64Encoded: $0).map { [UInt8]($0) } }
+        let isWhole = keys.count == texts.count && keys.count <= Keyring<AESGCM>.bound
+        return isWhole && keys.allSatisfy { [16, 24, 32].contains($0.count) } ? keys : nil
+    }
+
+    private func store() {
+        guard let file else {
+            return logger.warning(
+                "this rotation is forgotten when the process ends; set node.state_directory to keep it")
+        }
+        let stored = Stored(configured: configured.map(Self.text), keys: keys.map(Self.text))
+        let logger = logger
+        writer.async {
+            do {
+                try Self.replace(file, with: JSONEncoder().encode(stored))
+            } catch {
+                logger.error(
+                    "the keyring cannot be written to \(file): \(error.localizedDescription); this rotation is forgotten when the process ends"
+                )
+            }
+        }
+    }
+
+    /// The old file or the new one is there at any time, readable by its owner alone.
+    private static func replace(_ file: String, with data: Data) throws {
+        let fresh = file + ".new"
+        try? FileManager.default.removeItem(atPath: fresh)
+        guard FileManager.default.createFile(atPath: fresh, contents: nil, attributes: [.posixPermissions: 0o600])
+        else { throw CocoaError(.fileWriteUnknown) }
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: fresh))
+        try handle.write(contentsOf: data)
+        try handle.synchronize()
+        try handle.close()
+        guard unsafe rename(fresh, file) == 0 else { throw CocoaError(.fileWriteNoPermission) }
+    }
+
+    /// Waits until everything is written; for the end of the process.
+    func finish() { writer.sync {} }
+}
