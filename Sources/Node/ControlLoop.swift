@@ -34,6 +34,8 @@ struct ControlLoop: ~Copyable {
     private var shown = DrainStage.serving
     /// When connections that are left are aborted; nil while serving.
     private var drainEnds: Instant?
+    /// Whether the drain period is over and workers run no more.
+    private var isCutShort = false
 
     init(
         desk: ControlDesk, plane: DataPlane, fleet: Fleet?, events: EventHub, signals: consuming SignalQueue,
@@ -63,11 +65,10 @@ struct ControlLoop: ~Copyable {
             let now = Kernel.now()
             let stage = plane.drainStage
             announce(stage, at: now)
-            if stage == .done, fleet?.hasLeft ?? true { break }
-            if let drainEnds, now >= drainEnds, fleet?.hasLeft ?? true {
-                abortTheRest(stage)
-                break
-            }
+            if let drainEnds, now >= drainEnds, !isCutShort { abortTheRest(stage) }
+            // The leave that began with the drain is seen through: it takes seconds at most, and spares the others a
+            // suspicion.
+            if stage == .done || isCutShort, fleet?.hasLeft ?? true { break }
             let count = poller.wait(milliseconds: patience(at: now))
             for index in 0..<count {
                 switch Token(rawValue: poller.event(at: index).token) {
@@ -95,7 +96,7 @@ struct ControlLoop: ~Copyable {
     /// How long to sleep, in milliseconds; rounded up, or the loop would turn for nothing until a moment has come.
     private func patience(at now: Instant) -> Int32 {
         var wanted = drainEnds == nil ? Self.beat : Self.beat / 10
-        for moment in [drainEnds, fleet?.nextWake].compactMap(\.self) {
+        for moment in [isCutShort ? nil : drainEnds, fleet?.nextWake].compactMap(\.self) {
             let milliseconds = (moment - now).wholeNanoseconds.addingSaturating(999_999) / 1_000_000
             wanted = min(wanted, Int32(clamping: max(0, milliseconds)))
         }
@@ -132,7 +133,9 @@ struct ControlLoop: ~Copyable {
         shown = stage
     }
 
-    private func abortTheRest(_ stage: DrainStage) {
+    private mutating func abortTheRest(_ stage: DrainStage) {
+        isCutShort = true
+        defer { plane.end() }
         guard case .finishing(let left) = stage else { return }
         logger.warning("the drain period is over: \(left) connections are aborted")
     }

@@ -15,16 +15,18 @@ private struct FleetConfig {
     /// Further lines of the section, as YAML flow entries.
     var more = ""
     var node = ""
+    var endpoint = "127.0.0.1:1"
+    var drain = "20s"
 
     var text: String {
         let tuning = "tuning: {probe_interval: 300ms, probe_timeout: 150ms, gossip_interval: 50ms}"
         return """
             node: {name: \(name)\(node)}
             membership: {bind: "\(bind)", join: \(join), profile: local, \(tuning)\(more)}
-            upstreams: [{name: out, endpoints: ["127.0.0.1:1"]}]
+            upstreams: [{name: out, endpoints: ["\(endpoint)"]}]
             listeners: [{name: in, bind: "127.0.0.1:0", upstream: out}]
             admin: "127.0.0.1:0"
-            shutdown: {drain: 20s}
+            shutdown: {drain: \(drain)}
 
             """
     }
@@ -145,6 +147,30 @@ struct FleetTests {
             #expect(outcome.ending == .exit(73))
             #expect(outcome.output == "")
             #expect(outcome.log.contains("membership cannot bind TCP \(host):7946"))
+        }
+    }
+
+    @Test("Connections end with the drain period, and the leave is seen through")
+    func leaveBeyondDrain() throws {
+        let hosts = [LoopbackHosts.host(26), LoopbackHosts.host(27)]
+        let server = try Server()
+        try withMember(FleetConfig(name: "a", bind: "\(hosts[0]):7946")) { _, admin in
+            var config = FleetConfig(name: "b", bind: "\(hosts[1]):7946", join: ["\(hosts[0]):7946"])
+            (config.endpoint, config.drain) = ("\(server.address)", "0s")
+            let file = try TestDirectory()
+            let path = try file.write(config.text)
+            try RemoraProcess.with(["run", "--config", path, "--threads", "1"]) { b in
+                let (client, accepted) = try connectedPair(through: try b.ready().listener, to: server)
+                try expect(["a": "alive", "b": "alive"], seenBy: admin)
+                let before = try b.processorSeconds()
+                b.signal(SIGTERM)
+                #expect(try client.ending() == .reset)
+                #expect(try accepted.ending() == .reset)
+                try expect(["a": "alive", "b": "left"], seenBy: admin)
+                // It sleeps while it lingers.
+                if let after = try? b.processorSeconds() { #expect(after - before < 0.5) }
+                #expect(try b.ending() == .exit(0))
+            }
         }
     }
 
