@@ -23,7 +23,7 @@ struct DatagramBudget {
 
     /// How many may be read now, at most `wanted`; they count as read.
     mutating func grant(upTo wanted: Int, at now: Instant) -> Int {
-        let gained = (now - filled).wholeNanoseconds / DatagramBudget.each
+        let gained = max(0, (now - filled).wholeNanoseconds / DatagramBudget.each)
         // What is beyond a whole one counts for the next.
         filled.nanoseconds += gained * DatagramBudget.each
         left = min(DatagramBudget.burst, left + gained)

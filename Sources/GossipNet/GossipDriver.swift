@@ -59,7 +59,7 @@ package final class GossipDriver<Core: GossipCore> {
     var lastAccepted: UInt32 = 0
     /// When clients are let in again, after descriptors ran out.
     var acceptsAgain: Instant?
-    private var budget: DatagramBudget
+    var budget: DatagramBudget
     /// When datagrams are read again, after too many came.
     private var readsAgain: Instant?
     var departure = Departure.staying

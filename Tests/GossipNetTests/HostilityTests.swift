@@ -105,10 +105,27 @@ struct HostilityTests {
         let read = driver.counters.receivedDatagrams - before
         let allowed = Double(DatagramBudget.burst) + took.inSeconds * Double(DatagramBudget.perSecond)
         #expect(Double(read) <= allowed)
-        #expect(driver.counters.pausesOfReading > 0)
         #expect(driver.counters.refused == read)
         #expect(longest < .seconds(1))
         #expect(fleet.nodes[0].names == ["a"])
+    }
+
+    @Test("Once its budget is spent a driver sleeps for a moment, and then reads what the kernel kept")
+    func spent() throws {
+        let fleet = try LoopbackFleet(["a"])
+        let driver = fleet.nodes[0].driver
+        let stranger = try Stranger()
+        try fleet.run(until: { driver.core.nextWake > Kernel.now() + .milliseconds(100) })
+        _ = driver.budget.grant(upTo: .max, at: Kernel.now() + .milliseconds(5))
+        for _ in 0..<10 { stranger.send([0xFF], to: driver.address) }
+        let before = driver.counters.receivedDatagrams
+        driver.turn()
+        #expect(driver.counters.receivedDatagrams == before)
+        #expect(driver.counters.pausesOfReading == 1)
+        // Nothing to do for its poller, which the socket alone would make readable for ever
+        #expect(driver.poller.wait(milliseconds: 0) == 0)
+        #expect(driver.nextWake <= Kernel.now() + DatagramBudget.pause)
+        try fleet.run(until: { driver.counters.receivedDatagrams == before + 10 })
     }
 
     @Test("A budget grants its rate over time, its burst at once, and takes back what found nothing")
