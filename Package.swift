@@ -96,8 +96,8 @@ let package = Package(
         tests(
             "RemoraTests",
             [
-                "Node", "remora", "Vocabulary", "Stats", "Gossip", "GossipWire", "GossipNet", "TLS", "Upstreams",
-                "Reactor", "Proxy", "Admin",
+                "Node", "remora", "Vocabulary", "Stats", "Gossip", "GossipWire", "GossipNet", "Serf", "TLS",
+                "Upstreams", "Reactor", "Proxy", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ]

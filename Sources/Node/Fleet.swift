@@ -154,7 +154,11 @@ final class Fleet {
         publishIfDue()
     }
 
-    func leave() { driver.leave() }
+    func leave() {
+        driver.leave()
+        // A rotation of the last moment; from here on nobody waits for this thread but its own end.
+        keys.finish()
+    }
 
     /// To be called when the descriptor is readable, at ``nextWake``, and now and then.
     func turn() {
