@@ -137,4 +137,14 @@ struct SimulateTests {
         let kept = SimulateMembershipCommand.withoutWorld(given.split(separator: " ").map(String.init))
         #expect(kept.joined(separator: " ") == "remora simulate membership --loss 5% --json --fail 2")
     }
+
+    @Test("A table that does not fit on a full disk is no success")
+    func fullDisk() throws {
+        let arguments = ["simulate", "membership", "--nodes", "5", "--experiment", "load", "--duration", "10s"]
+        try RemoraProcess.with(arguments, script: "exec \"$0\" \"$@\" >/dev/full") { remora in
+            let line = try remora.log.line(containing: "standard output")
+            #expect(line.contains("No space left"))
+            #expect(try remora.ending() == .exit(73))
+        }
+    }
 }

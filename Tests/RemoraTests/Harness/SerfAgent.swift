@@ -6,9 +6,11 @@ import Reactor
 import Testing
 import Vocabulary
 
-/// Loopback addresses of this test process: others on the machine have others.
+/// Loopback addresses of this test process: other ones that run at the same time have others.
 enum LoopbackHosts {
-    static func host(_ number: Int) -> String { "127.0.\(1 + getpid() % 200).\(number)" }
+    static func host(_ number: Int) -> String {
+        "127.\(1 + getpid() / 250 % 250).\(1 + getpid() % 250).\(number)"
+    }
 }
 
 final class SerfAgent {
