@@ -127,14 +127,15 @@ package final class GossipDriver<Core: GossipCore> {
         readDatagrams(atMost: isDue ? Self.datagramsBeforeWaking : Self.datagramsPerTurn)
         let count = poller.wait(milliseconds: 0)
         for index in 0..<count { handle(poller.event(at: index)) }
+        expireStreams(at: time())
+        resumeAccepting(at: time())
+        // Not the moment of before: the core has heard later ones, of streams that came to nothing.
         let now = time()
-        expireStreams(at: now)
-        resumeAccepting(at: now)
         if core.nextWake <= now {
             core.wake(at: now, into: &effects)
             carryOut()
         }
-        proceedLeaving(at: now)
+        proceedLeaving(at: time())
         // No message is in hand: streams hold bytes.
         directory.sweep()
     }

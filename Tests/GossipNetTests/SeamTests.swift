@@ -174,6 +174,21 @@ struct SeamTests {
         #expect(notes.times == notes.times.sorted())
     }
 
+    @Test("A core that is due hears first of a stream whose time is over, and then of no earlier moment")
+    func failedBeforeWake() throws {
+        let silent = try GossipSockets(binding: .ipv4(.loopback, port: 0))
+        var effects = Effects()
+        effects.streams = [
+            .open(
+                StreamID(side: .opened, number: 1), to: silent.address, request: .ping(Ping(sequence: 1, node: nil)),
+                isAnswered: true, deadline: Kernel.now())
+        ]
+        wake(wanting: effects)
+        wake()
+        #expect(notes.lines == ["wake", "failed 1", "wake"])
+        #expect(notes.times == notes.times.sorted())
+    }
+
     @Test("A message that is not answered is sent whole, and its stream ends without a word to the core")
     func unanswered() throws {
         let other = try LoopbackFleet(["a"])
