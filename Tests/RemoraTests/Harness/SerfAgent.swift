@@ -16,6 +16,7 @@ enum LoopbackHosts {
 final class SerfAgent {
     private let process = Process()
     private let hasEnded = DispatchSemaphore(value: 0)
+    private let directory: TestDirectory
     let name: String
     let host: String
     /// Where members reach it.
@@ -34,14 +35,16 @@ final class SerfAgent {
     private init(_ name: String, _ host: String, _ arguments: [String]) throws {
         self.name = name
         self.host = host
+        directory = try TestDirectory()
         process.executableURL = URL(fileURLWithPath: try Self.program())
         process.arguments =
             [
                 "agent", "-node=\(name)", "-bind=\(host):7946", "-rpc-addr=\(host):7373", "-profile=local",
-                "-log-level=err",
+                "-log-level=info",
             ] + arguments
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
+        // A file, as a pipe that nobody reads would stop the agent.
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: directory.write("", as: "log")))
         process.standardError = FileHandle.nullDevice
         process.terminationHandler = { [hasEnded] _ in hasEnded.signal() }
         try process.run()
@@ -55,19 +58,28 @@ final class SerfAgent {
 
     /// What `serf` prints for a command to this agent.
     @discardableResult
-    func command(_ name: String, _ arguments: String...) throws -> String {
+    func command(_ name: String, _ arguments: String...) throws -> String { try run([name] + arguments).output }
+
+    /// How a command to this agent ends, and what `serf` prints, complaints included.
+    func run(_ command: [String]) throws -> (status: Int32, output: String) {
         let (serf, output) = (Process(), Pipe())
         serf.executableURL = URL(fileURLWithPath: try Self.program())
         // Flags come before arguments, or they are arguments.
-        serf.arguments = [name, "-rpc-addr=\(host):7373"] + arguments
+        serf.arguments = [command[0], "-rpc-addr=\(host):7373"] + command.dropFirst()
         serf.standardInput = FileHandle.nullDevice
         serf.standardOutput = output
-        serf.standardError = FileHandle.nullDevice
+        serf.standardError = output
         try serf.run()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         serf.waitUntilExit()
-        return text
+        return (serf.terminationStatus, text)
     }
+
+    /// What the agent has logged so far.
+    func log() throws -> String { try String(contentsOfFile: directory.path + "/log", encoding: .utf8) }
+
+    /// Whether this agent ever held a member for failed, however shortly.
+    func sawFail(_ member: String) throws -> Bool { try log().contains("EventMemberFailed: \(member) ") }
 
     /// Name to state, as the agent sees its fleet.
     func members() throws -> [String: String] {
