@@ -18,7 +18,8 @@ extension SerfAgent {
             return intents.take(isLeave: true, of: leave.node, at: leave.time, now: now)
         }
         if member == id, leaving == nil {
-            if leave.time > row.standing.time { refute(leave, at: now, into: &effects) }
+            // At our own time too, unlike the reference: who heard the leave before our join of that time drops the join.
+            if leave.time >= row.standing.time { refute(leave, at: now, into: &effects) }
             return false
         }
         let before = row.standing.status

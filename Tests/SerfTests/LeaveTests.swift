@@ -20,6 +20,18 @@ struct LeaveTests {
         #expect(lab.time("self") == 21)
         // An echo of the accusation is below our answer.
         lab.hear(leave: "self", 20)
+        #expect(lab.told() == [])
+    }
+
+    @Test("A leave intent at the time of our own join is answered: who heard it first has no use for that join")
+    func refutationAtOurTime() throws {
+        var lab = try Lab(others: ["a", "b"])
+        lab.hear(leave: "self", 20)
+        _ = lab.told()
+        // By an agent that had not heard our answer, which bears 21
+        lab.hear(leave: "self", 21)
+        #expect(try intents(lab.told()) == [.join(SerfJoin(time: LamportTime(22), node: "self"))])
+        // Once
         lab.hear(leave: "self", 21)
         #expect(lab.told() == [])
     }
