@@ -54,6 +54,10 @@ package final class MemberRecord: Sendable {
     package let isRemora: Bool
 
     package static let longestMeta = 512
+    /// What is taken of others: old peers send more than ``longestMeta``, and each member's is kept and told on.
+    package static let longestMetaTaken = 4096
+    /// Bytes of a name that is taken; a peer's must fit into every datagram that is about it.
+    package static let longestName = 512
 
     package init(
         address: PeerAddress, meta: [UInt8]?, versions: MemberVersions, isRemora: Bool

@@ -14,9 +14,9 @@ extension Membership {
         announcement.record = withPort(heard.record)
         if announcement.node == id { return takeOwn(announcement, at: now, into: &effects) }
         let record = announcement.record
-        guard record.versions.arePlausible, announcement.incarnation > 0, !directory.isEmpty(announcement.node) else {
-            return
-        }
+        guard record.versions.arePlausible, announcement.incarnation > 0, directory.isName(announcement.node),
+            record.meta.count <= MemberRecord.longestMetaTaken
+        else { return }
         guard let known = table[announcement.node], let knownRecord = known.record else {
             return admit(announcement, at: now, into: &effects)
         }
@@ -91,7 +91,7 @@ extension Membership {
     ) {
         let claim = Claim(incarnation: accusation.incarnation, state: .suspect)
         if accusation.node == id { return refute(claim, by: accusation.from, at: now, into: &effects) }
-        guard let known = table[accusation.node] else { return }
+        guard directory.isName(accusation.from), let known = table[accusation.node] else { return }
         switch Precedence(of: claim, over: known.claim) {
         case .stale: return
         case .repeated:
@@ -123,7 +123,7 @@ extension Membership {
         let isLeave = accusation.from == accusation.node
         let claim = Claim(incarnation: accusation.incarnation, state: isLeave ? .left : .dead)
         if accusation.node == id, !isLeaving { return refute(claim, by: accusation.from, at: now, into: &effects) }
-        guard let known = table[accusation.node], claim > known.claim else { return }
+        guard directory.isName(accusation.from), let known = table[accusation.node], claim > known.claim else { return }
         let wasPresent = known.state.isPresent
         if isLeave {
             clearSuspicion(of: accusation.node, at: now)
@@ -217,5 +217,6 @@ extension MemberVersions {
 }
 
 extension Directory {
-    func isEmpty(_ id: MemberID) -> Bool { length(of: id) == 0 }
+    /// Whether a member may be called so: no message about one with a longer name would fit into a datagram.
+    func isName(_ id: MemberID) -> Bool { (1...MemberRecord.longestName).contains(length(of: id)) }
 }

@@ -58,7 +58,7 @@ extension Membership {
     mutating func relay(
         _ request: IndirectPing, from sender: PeerAddress, at now: Instant, into effects: inout Effects
     ) {
-        guard !relays.isFull else { return }
+        guard !relays.isFull, directory.isName(request.node) else { return }
         let sequence = prober.makeSequence()
         relays.add(
             Relays.Relay(

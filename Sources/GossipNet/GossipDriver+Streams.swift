@@ -178,6 +178,7 @@ extension GossipDriver {
         tellCore { core, now, effects in
             core.receive(message, on: stream.id, from: stream.peer, at: now, into: &effects)
         }
+        directory.sweep()
         if case .serving = stream.stage { closeStream(stream.id) }
     }
 

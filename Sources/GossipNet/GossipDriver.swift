@@ -212,6 +212,8 @@ package final class GossipDriver<Core: GossipCore> {
             if error != .empty { lastRefusal = GossipRefusal(sender: sender, fault: .layer(error)) }
         }
         carryOut()
+        // What strangers named goes before the next is read.
+        directory.sweep()
     }
 
     private func send(_ datagram: Datagram) {

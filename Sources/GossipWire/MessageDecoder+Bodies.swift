@@ -72,13 +72,13 @@ extension MessageDecoder {
     mutating func ack(_ reader: inout MessagePackReader, in bytes: Span<UInt8>) throws(WireFault) -> Ack {
         var sequence: UInt32 = 0
         // Gives a new buffer where a message still shares the old one.
-        payload.removeAll(keepingCapacity: true)
+        MessageDecoder.empty(&payload)
         var fields = try reader.fields(of: AckKey.self, in: bytes)
         while let key = try fields.next(&reader, in: bytes) {
             switch key {
             case .sequence: sequence = try reader.unsigned(in: bytes)
             case .payload:
-                payload.removeAll(keepingCapacity: true)
+                MessageDecoder.empty(&payload)
                 _ = try reader.appendBytes(to: &payload, in: bytes)
             }
         }
@@ -120,7 +120,7 @@ extension MessageDecoder {
         var incarnation: UInt32 = 0
         var node = 0..<0
         var record = RecordFields()
-        meta.removeAll(keepingCapacity: true)
+        MessageDecoder.empty(&meta)
         var fields = try reader.fields(of: AliveKey.self, in: bytes)
         while let key = try fields.next(&reader, in: bytes) {
             switch key {
@@ -157,8 +157,17 @@ struct RecordFields {
 extension MessageDecoder {
     /// Takes the meta of the record that is being read; false for nil.
     mutating func readMeta(_ reader: inout MessagePackReader, in bytes: Span<UInt8>) throws(WireFault) -> Bool {
-        meta.removeAll(keepingCapacity: true)
+        MessageDecoder.empty(&meta)
         return try reader.appendBytes(to: &meta, in: bytes)
+    }
+
+    /// Makes room for the next without giving memory back, unless one was so large that it would stay for nothing.
+    static func empty(_ buffer: inout [UInt8]) {
+        if buffer.capacity > 4 * MemberRecord.longestMetaTaken {
+            buffer = []
+        } else {
+            buffer.removeAll(keepingCapacity: true)
+        }
     }
 
     /// The member and the record of an announcement or a claim, all of whose fields were read.

@@ -40,7 +40,14 @@ package struct MessageDecoder {
         package internal(set) var refused = 0
         /// Why the first was refused.
         package internal(set) var fault: WireFault?
+        /// Pings, direct and indirect, handed over or not.
+        var requests = 0
     }
+
+    /// Messages of one datagram: compressions within compressions could hold hundreds of thousands.
+    package static let mostMessages = 1024
+    /// Those of them that want an answer; honest ones have one. More would make an amplifier of us.
+    package static let mostRequests = 8
 
     /// Hands over every message of a datagram that bears no more label, sealing or checksum, in their order.
     package mutating func decode(_ bytes: Span<UInt8>, handing body: (Message) -> Void) -> Report {
@@ -61,7 +68,8 @@ package struct MessageDecoder {
             return known
         }
         let record = MemberRecord(
-            address: address, meta: hasMeta ? meta : nil, versions: versions,
+            // A copy of its own size: what is read next needs the room, and may once have needed much.
+            address: address, meta: hasMeta ? Array(meta[...]) : nil, versions: versions,
             isRemora: SerfTags.names("remora", in: meta))
         // What nobody may send is not remembered either, or a number's place could hold a datagram's worth.
         if meta.count <= MemberRecord.longestMeta {
@@ -96,6 +104,10 @@ extension MessageDecoder {
                 room = granted - expanded.count
                 unpack(expanded.span, depth: depth + 1, room: &room, into: &report, handing: body)
             case .ping, .indirectPing, .ack, .suspect, .alive, .dead, .user, .nack:
+                if bytes[0] <= MessageType.indirectPing.rawValue { report.requests += 1 }
+                guard report.messages + report.refused < MessageDecoder.mostMessages,
+                    report.requests <= MessageDecoder.mostRequests
+                else { throw .tooMany }
                 body(try message(bytes))
                 report.messages += 1
             case .pushPull, .encrypt, .checksum, .error, .label, nil:

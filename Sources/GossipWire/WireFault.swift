@@ -36,6 +36,8 @@ package enum WireFault: Error, Hashable, Sendable {
     case nestedTooDeep
     /// A stream's message beyond ``StreamScanner/longest``.
     case tooLong
+    /// More messages, or more that want an answer, than one datagram has to have.
+    case tooMany
 }
 
 extension WireFault: CustomStringConvertible {
@@ -58,6 +60,7 @@ extension WireFault: CustomStringConvertible {
         case .badCompression: "compressed bytes that do not expand within the limit"
         case .nestedTooDeep: "too many compounds and compressions within each other"
         case .tooLong: "a stream's message beyond the limit"
+        case .tooMany: "more messages than one datagram may bear"
         }
     }
 }

@@ -77,6 +77,9 @@ final class Fleet {
     private var members: [FleetSnapshot.Member] = []
     /// What was asked during a turn, answered after it: the core is not to be told anything while it tells something.
     private var answers: [(QueryTicket, SerfKeyResponse)] = []
+    private static let mostAnswers = 64
+    /// The keys that packets are sealed with and opened by.
+    private var adopted: [[UInt8]]
     private var published = Instant(nanoseconds: .min)
 
     /// - Parameter sockets: bound as the options say.
@@ -87,6 +90,7 @@ final class Fleet {
         let directory = Directory()
         let address = options.advertise ?? sockets.address
         keys = FleetKeys(configured: options.keys.map(\.bytes), stateDirectory: stateDirectory, logger: logger)
+        adopted = keys.keys
         var layerOptions = LayerOptions()
         layerOptions.label = options.label
         let layers = Layers(options: layerOptions, keyring: try keys.keyring())
@@ -110,7 +114,10 @@ final class Fleet {
         log.write(event, names: driver.directory, at: Kernel.now())
         switch event {
         case .member(let event): publish(event)
-        case .keyring(let command, let ticket): answer(ticket, keys.execute(command))
+        case .keyring(let command, let ticket):
+            // More questions in one turn than operators ask are somebody's flood.
+            guard answers.count < Self.mostAnswers else { break }
+            answer(ticket, keys.execute(command))
         case .status, .reaped, .event, .query, .refutedLeave, .leave, .refused, .ignored: break
         }
     }
@@ -122,15 +129,18 @@ final class Fleet {
     }
 
     private func giveAnswers() {
-        while !answers.isEmpty {
-            let (ticket, response) = answers.removeFirst()
+        guard !answers.isEmpty else { return }
+        for (ticket, response) in answers {
             driver.command { core, now, effects in
                 // Too late, or longer than an answer may be: nobody waits for it.
                 try? core.answer(ticket, keys: response, at: now, into: &effects)
             }
-            // Keys of the wrong length were refused, so there is a cipher for each.
-            if let ring = try? keys.keyring() { driver.adopt(ring) }
         }
+        answers.removeAll()
+        guard keys.keys != adopted else { return }
+        adopted = keys.keys
+        // Keys of the wrong length were refused, so there is a cipher for each.
+        if let ring = try? keys.keyring() { driver.adopt(ring) }
     }
 
     /// Tells those who listen on the admin port.

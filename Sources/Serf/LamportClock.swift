@@ -14,9 +14,18 @@ package struct LamportClock: Hashable, Sendable {
     ///
     /// After the greatest time of all there is none: the clock stays there. The reference's starts at zero again.
     package mutating func witness(_ heard: LamportTime) {
-        guard heard >= time else { return }
+        guard heard >= time, believes(heard) else { return }
         time = heard.next
     }
+
+    /// Whether a clock that started with the fleet can have come so far. One that is believed at the end of time would leave
+    /// nobody a later one, and a forged leave there could not be refuted by anybody.
+    package func believes(_ heard: LamportTime) -> Bool {
+        heard.value < .max && (heard <= time || heard.value - time.value <= LamportClock.longestLeap)
+    }
+
+    /// A million messages a second for two weeks, unheard.
+    private static let longestLeap: UInt64 = 1 << 40
 
     /// The time of a message of ours, later than all that was heard and stamped before.
     package mutating func stamp() -> LamportTime {

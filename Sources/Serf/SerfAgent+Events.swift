@@ -10,7 +10,7 @@ extension SerfAgent {
     mutating func takeEvent(
         _ event: SerfEvent, from sender: PeerAddress?, into effects: inout AgentEffects
     ) -> Bool {
-        guard event.time.hasNext else { return ignore(.endOfTime, from: sender, into: &effects) }
+        guard eventClock.believes(event.time) else { return ignore(.endOfTime, from: sender, into: &effects) }
         let content = HeardEvent(SerfState.Event(name: event.name, payload: event.payload))
         guard content.weight <= AgentOptions.longestEventTaken else {
             return ignore(.tooLong, from: sender, into: &effects)

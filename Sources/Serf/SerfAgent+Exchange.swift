@@ -5,12 +5,18 @@ import GossipWire
 import Vocabulary
 
 extension SerfAgent {
+    /// Room for 512 of the usual events and the times of 65,536 members; of smaller elements there are millions in it.
+    static let longestUserState = 4 << 20
+
     /// Our own. Of others we tell what we were told: a status time made up here would outvote theirs.
     func userState() -> [UInt8] {
         var state = SerfState(
             time: clock.time, statuses: [], left: [], eventTime: eventClock.time, queryTime: queryClock.time)
         for member in list.order {
-            guard let row = list[member], member == id || row.standing.time.value > 0 else { continue }
+            // Of a leave that is under way its time would be taken for a join's, and the leave itself for old.
+            guard let row = list[member], member == id || row.standing.time.value > 0,
+                row.standing.status != .leaving
+            else { continue }
             let name = directory.name(of: member)
             state.statuses.append(SerfState.Status(node: name, time: row.standing.time))
             if row.standing.status == .left { state.left.append(name) }
@@ -28,6 +34,7 @@ extension SerfAgent {
     ) {
         let state: SerfState
         do throws(WireFault) {
+            guard bytes.count <= SerfAgent.longestUserState else { throw .tooLong }
             guard case .state(let read) = try SerfMessage(reading: bytes.span) else {
                 throw .unexpectedType(bytes.first ?? 0)
             }
@@ -40,7 +47,9 @@ extension SerfAgent {
         queryClock.witness(clockShowing: state.queryTime)
         takeIntents(of: state, from: sender, at: now, into: &effects)
         // Those of before our join, but only of our own: a newcomer's clock says nothing about what we have seen.
-        if isJoin, owesJoin, !options.takesOldEvents { events.raiseMinimum(to: state.eventTime) }
+        if isJoin, owesJoin, !options.takesOldEvents, eventClock.believes(state.eventTime) {
+            events.raiseMinimum(to: state.eventTime)
+        }
         for group in state.events {
             for event in group.events {
                 let whole = SerfEvent(time: group.time, name: event.name, payload: event.payload, coalesces: false)
@@ -57,7 +66,9 @@ extension SerfAgent {
         // By bytes, as all names of peers are compared.
         let left = Set(state.left.map { Array($0.utf8) })
         for status in state.statuses where left.contains(Array(status.node.utf8)) {
-            _ = takeLeave(SerfLeave(time: status.time, node: status.node), from: sender, at: now, into: &effects)
+            _ = takeLeave(
+                SerfLeave(time: status.time, node: status.node), isReported: true, from: sender, at: now,
+                into: &effects)
         }
         for status in state.statuses where !left.contains(Array(status.node.utf8)) {
             _ = takeJoin(SerfJoin(time: status.time, node: status.node), from: sender, at: now, into: &effects)

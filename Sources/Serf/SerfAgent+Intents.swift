@@ -5,11 +5,14 @@ import GossipWire
 package import Vocabulary
 
 extension SerfAgent {
+    /// - Parameter isReported: by a peer's state, as one that has taken effect there.
     /// - Returns: whether it is news, to be told on.
     mutating func takeLeave(
-        _ leave: SerfLeave, from sender: PeerAddress?, at now: Instant, into effects: inout AgentEffects
+        _ leave: SerfLeave, isReported: Bool = false, from sender: PeerAddress?, at now: Instant,
+        into effects: inout AgentEffects
     ) -> Bool {
-        guard leave.time.hasNext else {
+        guard leave.node.utf8.count <= MemberRecord.longestName else { return false }
+        guard clock.believes(leave.time) else {
             effects.events.append(.ignored(from: sender, .endOfTime))
             return false
         }
@@ -23,7 +26,8 @@ extension SerfAgent {
             return false
         }
         let before = row.standing.status
-        guard row.standing.takeLeave(at: leave.time) else { return false }
+        guard isReported ? row.standing.takeReportedLeave(at: leave.time) : row.standing.takeLeave(at: leave.time)
+        else { return false }
         if row.standing.status == .left { row.saidGoodbye = true }
         // The reference waits six seconds and erases the member even if it came back meanwhile; here it has to be gone.
         row.isPruned = row.isPruned || leave.isPrune
@@ -35,7 +39,8 @@ extension SerfAgent {
     mutating func takeJoin(
         _ join: SerfJoin, from sender: PeerAddress?, at now: Instant, into effects: inout AgentEffects
     ) -> Bool {
-        guard join.time.hasNext else {
+        guard join.node.utf8.count <= MemberRecord.longestName else { return false }
+        guard clock.believes(join.time) else {
             effects.events.append(.ignored(from: sender, .endOfTime))
             return false
         }
@@ -85,9 +90,4 @@ extension SerfAgent {
         _ = takeLeave(leave, from: nil, at: now, into: &effects)
         tell(.leave(leave), in: .intents, at: now)
     }
-}
-
-extension LamportTime {
-    /// After the greatest of times our clock could not go on.
-    var hasNext: Bool { value < .max }
 }

@@ -9,7 +9,7 @@ extension SerfAgent {
     mutating func takeQuery(
         _ query: SerfQuery, from sender: PeerAddress, at now: Instant, into effects: inout AgentEffects
     ) -> Bool {
-        guard query.time.hasNext else { return ignore(.endOfTime, from: sender, into: &effects) }
+        guard queryClock.believes(query.time) else { return ignore(.endOfTime, from: sender, into: &effects) }
         queryClock.witness(query.time)
         switch queries.take(query.id, at: query.time, clock: queryClock.time) {
         case .new: break

@@ -243,12 +243,17 @@ extension SerfAgent {
         }
     }
 
+    /// States, and what is in queries and their answers: by themselves they are nobody's messages (serf-layer §3).
+    private static let neverTold: [UInt8] = [2, 6, 7, 8]
+
     /// Takes a message of Serf's, told or sent to us.
     private mutating func take(
         _ bytes: [UInt8], from sender: PeerAddress, at now: Instant, into effects: inout AgentEffects
     ) {
         let message: SerfMessage
         do throws(WireFault) {
+            // Not even read: what has no business here may be long to read.
+            if let kind = bytes.first, SerfAgent.neverTold.contains(kind) { throw .unexpectedType(kind) }
             message = try SerfMessage(reading: bytes.span)
         } catch {
             return effects.events.append(.refused(from: sender, error))

@@ -48,6 +48,19 @@ package struct Standing: Hashable, Sendable {
         return true
     }
 
+    /// A peer has it as left since this time. At our own time too: an agent tells the time of a leave that is under way as
+    /// though it were a join's, and who took it for one would hear no leave of that time any more.
+    /// - Returns: whether that is news.
+    package mutating func takeReportedLeave(at leaving: LamportTime) -> Bool {
+        guard leaving == time else { return takeLeave(at: leaving) }
+        switch status {
+        case .alive: status = .leaving
+        case .failed: status = .left
+        case .leaving, .left: return false
+        }
+        return true
+    }
+
     /// It says that it is here to stay.
     /// - Returns: whether that is news, and to be told on.
     package mutating func takeJoin(at joining: LamportTime) -> Bool {

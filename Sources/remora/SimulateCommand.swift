@@ -44,7 +44,8 @@ struct SimulateMembershipCommand: ParsableCommand {
         _ = try fleet.experimentOptions()
         if record != nil, try !fleet.isOneRun() {
             throw ValidationError(
-                "--record needs one run; add --experiment NAME and --runs 1, with one size in --nodes")
+                "--record needs one run; add --experiment NAME (false-positives and slow compare several) and --runs 1, "
+                    + "with one size in --nodes")
         }
     }
 

@@ -94,10 +94,15 @@ struct ExperimentArgument: ExpressibleByArgument {
 }
 
 extension SimulatedFleetOptions {
+    /// Beyond this news hardly spread, and the formulas have no end.
+    private static let mostLoss = 0.9
+
     /// Whether these ask for one world only.
     func isOneRun() throws -> Bool {
         let options = try experimentOptions()
-        return options.nodes.count == 1 && options.experiments.count == 1 && options.runs == 1
+        // These two compare several worlds.
+        let compares = options.experiments.contains(.falsePositives) || options.experiments.contains(.slow)
+        return options.nodes.count == 1 && options.experiments.count == 1 && options.runs == 1 && !compares
     }
 
     /// - Throws: `ValidationError` for options that no fleet can have.
@@ -109,6 +114,10 @@ extension SimulatedFleetOptions {
         options.runs = try runs.map { try within(1...100_000, $0, "--runs") }
         options.duration = try duration.map { try positive($0, "--duration") }
         options.loss = loss?.share ?? 0
+        guard options.loss <= SimulatedFleetOptions.mostLoss else {
+            throw ValidationError(
+                "--loss \(options.loss) leaves nothing to measure; write at most \(SimulatedFleetOptions.mostLoss)")
+        }
         if let latency { options.latency = latency.latency }
         options.sides = partition?.sides
         options.crashes = try within(1...(options.nodes[0] - 1), fail, "--fail")

@@ -91,6 +91,24 @@ import Vocabulary
         #expect(lab.directory.count == 3)
     }
 
+    @Test("Names and metas too long to be told on are not taken: no datagram about such a member could be written")
+    func tooLong() throws {
+        var lab = Lab(others: ["o0", "o1"])
+        let long = String(repeating: "n", count: MemberRecord.longestName + 1)
+        lab.hear(alive: long, 1)
+        lab.hear(alive: "x", 1, record: Lab.record(port: 7, meta: [UInt8](repeating: 1, count: 4097)))
+        lab.hear(suspect: "o1", 1, from: long)
+        lab.hear(dead: "o1", 1, from: long)
+        let request = IndirectPing(sequence: 1, target: lab.address(of: "o1"), node: lab.id(long), wantsNack: true)
+        lab.receive(.indirectPing(request), from: "o0")
+        #expect(lab.member.listed == 3 && lab.state("o1") == .alive)
+        #expect(lab.take().datagrams.isEmpty)
+        // At the limits they are
+        let longest = String(repeating: "n", count: MemberRecord.longestName)
+        lab.hear(alive: longest, 1, record: Lab.record(port: 7, meta: [UInt8](repeating: 1, count: 4096)))
+        #expect(lab.state(longest) == .alive)
+    }
+
     @Test("Garbage leaves no names behind")
     func garbageNames() {
         var lab = Lab(others: ["o0"])

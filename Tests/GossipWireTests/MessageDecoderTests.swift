@@ -5,6 +5,23 @@ import Vocabulary
 
 @Suite("The decoder of messages")
 struct MessageDecoderTests {
+    @Test("One datagram bears a bounded number of messages, and of pings, however deep they are packed")
+    func mostMessages() {
+        func compound(_ part: [UInt8], _ count: Int) -> [UInt8] {
+            var bytes: [UInt8] = [7, UInt8(count)]
+            for _ in 0..<count { bytes += [UInt8(part.count >> 8), UInt8(part.count & 255)] }
+            for _ in 0..<count { bytes += part }
+            return bytes
+        }
+        let nack: [UInt8] = [11, 0x80]
+        let ping: [UInt8] = [0, 0x80]
+        for (part, most) in [(nack, MessageDecoder.mostMessages), (ping, MessageDecoder.mostRequests)] {
+            var codec = Codec()
+            let (messages, report) = codec.decode(compound(compound(part, 200), 50))
+            #expect(messages.count == most && report.fault == .tooMany)
+        }
+    }
+
     // MARK: - Forms
 
     @Test(

@@ -39,6 +39,38 @@ struct ExchangeTests {
         #expect(lab.told().count == 1)
     }
 
+    @Test("A leave under way is not told as a time: who takes that for a join's would not hear the leave any more")
+    func leaveUnderWay() throws {
+        var lab = try Lab(others: ["a", "l"])
+        lab.hear(leave: "l", 5)
+        #expect(lab.status("l") == .leaving)
+        #expect(try !lab.exchange([]).statuses.contains { $0.node == "l" })
+    }
+
+    @Test("Whom a peer has as left at the very time that we took for a join's, has left")
+    func leaveAtOurTime() throws {
+        // Given agents that told of a leave under way as of a time
+        var lab = try Lab(others: ["a", "l", "m"])
+        for name in ["l", "m"] {
+            _ = try lab.exchange(state(8, [name: 7]))
+            lab.hear(leave: name, 7)
+            #expect(lab.status(name) == .alive)
+        }
+        lab.hear(dead: "m")
+        // When they tell of it as done
+        _ = try lab.exchange(state(8, ["l": 7, "m": 7], left: ["l", "m"]))
+        // Then it is so here, at the same time
+        #expect(lab.status("l") == .leaving && lab.status("m") == .left)
+        #expect(lab.time("l") == 7 && lab.time("m") == 7)
+    }
+
+    @Test("A state beyond its limit is refused unread")
+    func longState() throws {
+        var lab = try Lab(others: ["a"])
+        _ = try lab.exchange(state(8) + [UInt8](repeating: 0, count: SerfAgent.longestUserState))
+        #expect(lab.agent.intentTime == LamportTime(1))
+    }
+
     @Test("A leave that comes back from those whom we told it does not climb")
     func noClimb() throws {
         var lab = try Lab(others: ["a", "l"])

@@ -29,12 +29,16 @@ struct LamportTests {
         #expect(clock.time.value == 9)
     }
 
-    @Test("A clock stays at the end of time")
-    func endOfTime() {
+    @Test("A clock does not leap further than a fleet can have come, nor to the end of time")
+    func leaps() {
         var clock = LamportClock()
-        clock.witness(LamportTime(.max))
-        #expect(clock.stamp().value == .max)
-        #expect(clock.time.value == .max)
+        for far in [1 << 40 + 3, .max - 1, .max] as [UInt64] {
+            clock.witness(LamportTime(far))
+            clock.witness(clockShowing: LamportTime(far))
+            #expect(!clock.believes(LamportTime(far)) && clock.time.value == 1)
+        }
+        clock.witness(LamportTime(1 << 40))
+        #expect(clock.stamp().value == 1 << 40 + 1)
     }
 
     private func ring(heaviest: Int = 1000) -> LamportRing<Int> { LamportRing(heaviest: heaviest) { _ in 1 } }

@@ -175,6 +175,25 @@ struct LeaveTests {
         }
     }
 
+    @Test("A time that no clock can have come to is not believed, told or exchanged: nobody could answer later")
+    func leaps() throws {
+        var lab = try Lab(others: ["a", "m"])
+        let far: UInt64 = 1 << 41
+        lab.hear(leave: "m", far)
+        lab.hear(leave: "self", .max - 1)
+        lab.hear(event: "x", far)
+        let state = SerfState(
+            time: LamportTime(far), statuses: [], left: [], eventTime: LamportTime(.max), queryTime: LamportTime(far))
+        _ = try lab.exchange(SerfMessage.state(state).bytes)
+        #expect(lab.status("m") == .alive)
+        for time in [lab.agent.intentTime, lab.agent.eventTime, lab.agent.queryTime] {
+            #expect(time.value < 100)
+        }
+        // What a long-lived fleet may have come to is
+        lab.hear(leave: "m", 1 << 39)
+        #expect(lab.status("m") == .leaving)
+    }
+
     @Test("An intent at the end of time is not taken: there would be no time left to answer it")
     func endOfTime() throws {
         var lab = try Lab(others: ["a", "m"])
