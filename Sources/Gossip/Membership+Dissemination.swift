@@ -114,9 +114,11 @@ extension Membership {
         var targets = gossip.targets
         let own = id
         let recently = now.advanced(by: -pace.gossipToTheDead)
+        // A goodbye is told a few times only, in a small fleet, and is lost on a corpse.
+        let tellsTheDead = !isLeaving
         table.choose(options.gossipNodes, random: &random, into: &targets) { candidate, row in
             // The dead are told for a while, in case that they are not.
-            candidate != own && (row.state.isPresent || row.state == .dead && row.since >= recently)
+            candidate != own && (row.state.isPresent || tellsTheDead && row.state == .dead && row.since >= recently)
         }
         for target in targets {
             guard let record = table.row(of: target).record else { continue }

@@ -197,6 +197,16 @@ import Vocabulary
         #expect(sent == 4 && reports == 1)
     }
 
+    @Test("A goodbye is told to those who are there, and not to the lately dead")
+    func leaveBesideTheDead() {
+        var lab = teller(["a", "d"])
+        lab.hear(dead: "d", 1, from: "a")
+        lab.member.gossip.queue.removeAll()
+        lab.member.leave(at: lab.now, into: &lab.effects)
+        lab.run(for: .seconds(2))
+        #expect(lab.take().datagrams.map(\.to) == [PeerAddress](repeating: lab.address(of: "a"), count: 4))
+    }
+
     @Test("Who leaves alone is done at once")
     func leaveAlone() {
         var lab = teller([])

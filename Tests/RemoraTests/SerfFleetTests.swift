@@ -59,7 +59,7 @@ struct SerfFleetTests {
 
     @Test("A remora that a signal ends has left to every agent and never failed, and is alive when it is back")
     func leaveAndReturn() throws {
-        try withSerfFleet(at: 100) { fleet in
+        try withSerfFleet(at: 100, SerfAgent.tellingOften) { fleet in
             let config = fleet.config("r1")
             try withMember(config) { remora, _ in
                 try fleet.expectAlive("r1")
@@ -77,7 +77,7 @@ struct SerfFleetTests {
 
     @Test("force-leave of a remora that is there is refuted, and its own leave counts afterwards")
     func forceLeaveAlive() throws {
-        try withSerfFleet(at: 104) { fleet in
+        try withSerfFleet(at: 104, SerfAgent.tellingOften) { fleet in
             try withMember(fleet.config("r1")) { remora, admin in
                 try fleet.expectAlive("r1")
                 try fleet.agents[0].command("force-leave", "r1")
@@ -159,7 +159,7 @@ struct SerfFleetTests {
 
     @Test("Queries reach a remora by its name and its tags, and only those that are for it")
     func queries() throws {
-        try withSerfFleet(at: 120) { fleet in
+        try withSerfFleet(at: 120, SerfAgent.tellingOften) { fleet in
             try withMember(fleet.config("r1", node: ", zone: z1, tags: {rack: r7}")) { _, _ in
                 try fleet.expectAlive("r1")
                 let agent = fleet.agents[0]
@@ -189,7 +189,7 @@ struct SerfFleetTests {
 
     @Test("serf reachability reaches a remora, and serf rtt estimates how far it is")
     func reachability() throws {
-        try withSerfFleet(at: 124) { fleet in
+        try withSerfFleet(at: 124, SerfAgent.tellingOften) { fleet in
             try withMember(fleet.config("r1")) { _, _ in
                 try fleet.expectAlive("r1")
                 for agent in fleet.agents {
@@ -239,7 +239,7 @@ struct SerfFleetTests {
     func rotation() throws {
         let (old, new) = (Self.keys[0], Self.keys[1])
         let state = try TestDirectory()
-        try withSerfFleet(at: 132, ["-encrypt=\(old)"]) { fleet in
+        try withSerfFleet(at: 132, SerfAgent.tellingOften + ["-encrypt=\(old)"]) { fleet in
             let config = fleet.config(
                 "r1", more: ", keys: [\"\(old)\"]", node: ", state_directory: \"\(state.path)\"")
             func keys(_ argument: String) throws -> (status: Int32, output: String) {
@@ -299,7 +299,7 @@ struct SerfFleetTests {
     @Test("Without a state directory a rotation is forgotten at the end of the process, as the log warns")
     func rotationForgotten() throws {
         let (old, new) = (Self.keys[0], Self.keys[1])
-        try withSerfFleet(at: 136, ["-encrypt=\(old)"]) { fleet in
+        try withSerfFleet(at: 136, SerfAgent.tellingOften + ["-encrypt=\(old)"]) { fleet in
             let config = fleet.config("r1", more: ", keys: [\"\(old)\"]")
             try withMember(config) { remora, _ in
                 try fleet.expectAlive("r1")

@@ -22,6 +22,10 @@ final class SerfAgent {
     /// Where members reach it.
     var address: String { "\(host):7946" }
 
+    /// Instead of the profile `local`, whose agents tell each thing twice: both times to the same one of two others, now
+    /// and then, and where everything hangs on it nobody hears it.
+    static let tellingOften = ["-profile=lan"]
+
     /// Starts an agent, hands it to `body`, and sees to its end.
     static func with<Result>(
         _ name: String, host: String, _ arguments: [String] = [], _ body: (SerfAgent) throws -> Result
