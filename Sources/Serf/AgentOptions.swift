@@ -15,6 +15,9 @@ package struct AgentOptions: Sendable {
     package var longestAnswer = 1024
     /// How long each stage of the leave may take at most.
     package var leaveTimeout: Duration = .seconds(5)
+    /// How long the intent has to spread at least, those who heard it telling it on (serf-layer §4): who hears gossip's
+    /// goodbye first shows us as failed.
+    package var intentSpread: Duration = .milliseconds(800)
     /// How long pings are answered after the leave was told.
     package var linger: Duration = .seconds(1)
 

@@ -16,6 +16,7 @@ extension SerfAgent {
         enter(.announcing, until: now + options.leaveTimeout, into: &effects)
         change(id, to: row, from: before, into: &effects)
         if membership.present > 1 {
+            intentSpreads = now + options.intentSpread
             tell(.leave(SerfLeave(time: time, node: name)), in: .intents, replacingOwn: true, at: now)
         }
         digest(&effects, since: effects.gossip.streams.count, at: now)
@@ -26,7 +27,8 @@ extension SerfAgent {
         guard let leaving else { return }
         switch leaving.stage {
         case .announcing:
-            guard now >= leaving.deadline || !membership.isTellingOwn(in: .intents) else { return }
+            let isSpread = now >= intentSpreads && !membership.isTellingOwn(in: .intents)
+            guard now >= leaving.deadline || isSpread else { return }
             enter(.departing, until: now + options.leaveTimeout, into: &effects)
             membership.leave(at: now, into: &effects.gossip)
         case .departing:

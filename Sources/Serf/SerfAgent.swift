@@ -44,6 +44,8 @@ package struct SerfAgent {
     var owesJoin = true
     /// Nil while we mean to stay.
     var leaving: (stage: LeaveStage, deadline: Instant)?
+    /// Before this the intent to leave is still spreading, told by others.
+    var intentSpreads = Instant(nanoseconds: .min)
     var nextReap = Instant(nanoseconds: .max)
     /// Where a relay, and an answer, does not fit any more.
     let longestUserMessage: Int
@@ -171,6 +173,7 @@ extension SerfAgent {
     package var nextWake: Instant {
         var next = min(membership.nextWake, nextReap)
         if let leaving, leaving.stage != .gone { next = min(next, leaving.deadline) }
+        if leaving?.stage == .announcing, !membership.isTellingOwn(in: .intents) { next = min(next, intentSpreads) }
         return next
     }
 

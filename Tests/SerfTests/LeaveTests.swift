@@ -77,6 +77,18 @@ struct LeaveTests {
         #expect(try intents(lab.told()) == [.join(SerfJoin(time: LamportTime(1), node: "self"))])
     }
 
+    @Test("The intent has 0.8 s to spread, be it told out before")
+    func intentSpread() throws {
+        var lab = try Lab(others: ["a"])
+        lab.agent.leave(at: lab.now, into: &lab.effects)
+        // Told on every answer, so that it is told out at once
+        for sequence in 0..<20 as Range<UInt32> { lab.receive(.ping(Ping(sequence: sequence, node: nil))) }
+        lab.run(for: .milliseconds(799))
+        #expect(lab.take().stages == [.announcing])
+        lab.run(for: .milliseconds(1))
+        #expect(lab.take().stages.first == .departing)
+    }
+
     @Test("A leave is intent, goodbye, lingering, each after the one before has spread")
     func leave() throws {
         var lab = try Lab(others: ["a", "b", "c", "d"])
