@@ -44,10 +44,15 @@ let package = Package(
         core("TLS", ["COpenSSL"]),
         core("Reactor", ["CEpoll", "Vocabulary"]),
         core("GossipNet", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor"]),
+        core("HealthChecks", ["Vocabulary", "Reactor"]),
+        core("Stores", ["Vocabulary", "TLS", "Reactor"]),
         core("Proxy", ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Forwarding", "TLS", "Reactor"]),
         core(
             "Config",
-            ["Vocabulary", "Gossip", "GossipWire", "Upstreams", "Routing", .product(name: "Yams", package: "Yams")]),
+            [
+                "Vocabulary", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores",
+                .product(name: "Yams", package: "Yams"),
+            ]),
         core(
             "Admin",
             [

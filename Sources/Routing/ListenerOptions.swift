@@ -7,11 +7,27 @@ package enum ProxyProtocolVersion: String, CaseIterable, Sendable {
     case v1, v2
 }
 
+/// Where a listener's connections go.
+package enum ListenerTarget: Hashable, Sendable {
+    /// Outbound: to an endpoint of this upstream.
+    case upstream(String)
+    /// Inbound: to the local instance of this service.
+    case service(String)
+
+    /// The upstream that gets its connections; a service's local instance is one of its own, whose name no config can
+    /// give to another.
+    package var upstream: String {
+        switch self {
+        case .upstream(let name): name
+        case .service(let name): "service:\(name)"
+        }
+    }
+}
+
 package struct ListenerOptions: Hashable, Sendable {
     package var name: String
     package var bind: SocketAddress
-    /// The name of the upstream that gets its connections.
-    package var upstream: String
+    package var target: ListenerTarget
     package var acceptProxyProtocol: Bool
     package var sendProxyProtocol: ProxyProtocolVersion?
     /// How long a connection may be silent in both directions.
@@ -20,16 +36,30 @@ package struct ListenerOptions: Hashable, Sendable {
     package var maxConnections: Int?
 
     package init(
-        name: String, bind: SocketAddress, upstream: String, acceptProxyProtocol: Bool = false,
+        name: String, bind: SocketAddress, target: ListenerTarget, acceptProxyProtocol: Bool = false,
         sendProxyProtocol: ProxyProtocolVersion? = nil, idleTimeout: Duration = .seconds(3600),
         maxConnections: Int? = nil
     ) {
         self.name = name
         self.bind = bind
-        self.upstream = upstream
+        self.target = target
         self.acceptProxyProtocol = acceptProxyProtocol
         self.sendProxyProtocol = sendProxyProtocol
         self.idleTimeout = idleTimeout
         self.maxConnections = maxConnections
     }
+
+    /// An outbound listener.
+    package init(
+        name: String, bind: SocketAddress, upstream: String, acceptProxyProtocol: Bool = false,
+        sendProxyProtocol: ProxyProtocolVersion? = nil, idleTimeout: Duration = .seconds(3600),
+        maxConnections: Int? = nil
+    ) {
+        self.init(
+            name: name, bind: bind, target: .upstream(upstream), acceptProxyProtocol: acceptProxyProtocol,
+            sendProxyProtocol: sendProxyProtocol, idleTimeout: idleTimeout, maxConnections: maxConnections)
+    }
+
+    /// The name of the upstream that gets its connections.
+    package var upstream: String { target.upstream }
 }

@@ -34,17 +34,20 @@ package struct Endpoint: Hashable, Sendable {
     package var zone: String?
     package var weight: Weight
     package var fitness: Fitness
+    /// What becomes of the connections that are on it.
+    package var fate: ConnectionFate
     /// Where its load is counted, the same for all workers.
     package var cell: LoadCells.Index
 
     package init(
         identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, fitness: Fitness,
-        cell: LoadCells.Index
+        fate: ConnectionFate = .keep, cell: LoadCells.Index
     ) {
         self.identity = identity
         self.zone = zone
         self.weight = weight
         self.fitness = fitness
+        self.fate = fate
         self.cell = cell
     }
 }

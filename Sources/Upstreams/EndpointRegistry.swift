@@ -55,7 +55,7 @@ package struct EndpointRegistry: ~Copyable {
         let named = Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0) })
         var places = snapshots.map { last in
             var emptied = last.options
-            emptied.endpoints = []
+            emptied.source = .fixed([])
             return snapshot(of: named[last.options.name] ?? emptied, after: last, cells: next)
         }
         let placed = Set(snapshots.map(\.options.name))

@@ -32,12 +32,47 @@ package struct StaticEndpoint: Hashable, Sendable {
     }
 }
 
+/// Where an upstream's endpoints come from.
+package enum EndpointSource: Hashable, Sendable {
+    /// The config names them.
+    case fixed([StaticEndpoint])
+    /// Every member that advertises this service (its tag `svc.NAME`).
+    case service(String)
+    /// Every member that bears all of these tags, at its own address with this port.
+    case members(tags: [String: String], port: UInt16)
+}
+
+/// What becomes of the connections on an endpoint whose member is suspect, dead or has left.
+package enum ConnectionFate: String, CaseIterable, Sendable {
+    /// They go on.
+    case keep
+    /// Each is closed at the first moment in which it does not wait for an answer.
+    case drain
+    /// They are aborted.
+    case reset
+}
+
+/// When an endpoint that serves badly is given no connections for a while.
+package struct OutlierOptions: Hashable, Sendable {
+    /// Time-outs and early resets in a row, without an answer between them.
+    package var consecutiveFailures = 5
+    /// Of the connections of an ``interval``, in percent.
+    package var failurePercent = 10
+    package var interval: Duration = .seconds(30)
+    /// How long the first ejection lasts; each further one is longer by as much.
+    package var ejection: Duration = .seconds(60)
+    /// Of an upstream's endpoints, in percent.
+    package var maxEjectedPercent = 50
+
+    package init() {}
+}
+
 package struct UpstreamOptions: Hashable, Sendable {
     /// How many endpoints one connection may try at most.
     package static let connectAttemptsRange = 1...8
 
     package var name: String
-    package var endpoints: [StaticEndpoint]
+    package var source: EndpointSource
     package var balance: BalancePolicy
     package var load: LoadSource
     package var connectTimeout: Duration
@@ -47,19 +82,46 @@ package struct UpstreamOptions: Hashable, Sendable {
     package var maxConnections: Int?
     /// Per endpoint; nil is no limit.
     package var maxOutstanding: Int?
+    package var onSuspect = ConnectionFate.keep
+    package var onDead = ConnectionFate.reset
+    package var onLeft = ConnectionFate.drain
+    package var outlier = OutlierOptions()
+    /// How long an endpoint's share grows to its full weight after it came or came back; zero is not at all.
+    package var slowStart: Duration = .zero
+    /// With fewer fit endpoints than this, in percent of those known, all of them are used again.
+    package var panicThresholdPercent = 30
 
     package init(
-        name: String, endpoints: [StaticEndpoint], balance: BalancePolicy = .p2c, load: LoadSource = .fleet,
+        name: String, source: EndpointSource, balance: BalancePolicy = .p2c, load: LoadSource = .fleet,
         connectTimeout: Duration = .seconds(1), connectAttempts: Int = 3, maxConnections: Int? = nil,
         maxOutstanding: Int? = nil
     ) {
         self.name = name
-        self.endpoints = endpoints
+        self.source = source
         self.balance = balance
         self.load = load
         self.connectTimeout = connectTimeout
         self.connectAttempts = connectAttempts
         self.maxConnections = maxConnections
         self.maxOutstanding = maxOutstanding
+    }
+
+    /// An upstream whose endpoints the config names.
+    package init(
+        name: String, endpoints: [StaticEndpoint], balance: BalancePolicy = .p2c, load: LoadSource = .fleet,
+        connectTimeout: Duration = .seconds(1), connectAttempts: Int = 3, maxConnections: Int? = nil,
+        maxOutstanding: Int? = nil
+    ) {
+        self.init(
+            name: name, source: .fixed(endpoints), balance: balance, load: load, connectTimeout: connectTimeout,
+            connectAttempts: connectAttempts, maxConnections: maxConnections, maxOutstanding: maxOutstanding)
+    }
+
+    /// The endpoints that the config names; none where they come from the fleet.
+    package var endpoints: [StaticEndpoint] {
+        switch source {
+        case .fixed(let endpoints): endpoints
+        case .service, .members: []
+        }
     }
 }

@@ -90,9 +90,8 @@ extension DataPlaneBehaviour {
             let services = try weights.map { _ in try Service.echo() }
             let remora = try Sidecar(to: []) {
                 $0.upstream.balance = policy
-                $0.upstream.endpoints = zip(services, weights).map {
-                    StaticEndpoint(address: $0.address, weight: Weight($1))
-                }
+                $0.upstream.source = .fixed(
+                    zip(services, weights).map { StaticEndpoint(address: $0.address, weight: Weight($1)) })
                 $0.seed = seed
             }
             let connections = 1000
@@ -117,9 +116,8 @@ extension DataPlaneBehaviour {
             let services = try weights.map { _ in try Service.echo() }
             let remora = try Sidecar(to: []) {
                 $0.upstream.balance = .roundRobin
-                $0.upstream.endpoints = zip(services, weights).map {
-                    StaticEndpoint(address: $0.address, weight: Weight($1))
-                }
+                $0.upstream.source = .fixed(
+                    zip(services, weights).map { StaticEndpoint(address: $0.address, weight: Weight($1)) })
             }
             for _ in 0..<800 {
                 let client = try remora.connect()

@@ -67,7 +67,7 @@ final class Sidecar {
 
     /// Publishes the upstream with other endpoints.
     func replaceEndpoints(with endpoints: [SocketAddress]) throws {
-        options.endpoints = endpoints.map { StaticEndpoint(address: $0) }
+        options.source = .fixed(endpoints.map { StaticEndpoint(address: $0) })
         plane.publish(try registry.nextSet(for: [options]))
     }
 
