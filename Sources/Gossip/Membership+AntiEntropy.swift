@@ -139,6 +139,7 @@ extension Membership {
         case .pushPull(let theirs):
             // Merged before it is answered, unlike in the reference: an answer that refutes what they believe of
             // us heals a split in one exchange instead of two. A refused one is answered all the same.
+            lastContact = now
             _ = merge(theirs, from: peer, at: now, into: &effects)
             effects.streams.append(.answer(stream, .pushPull(wholeView(isJoin: theirs.isJoin))))
         case .ping(let ping) where ping.node == nil || ping.node == id:
@@ -158,6 +159,7 @@ extension Membership {
         switch message {
         case .pushPull(let theirs):
             guard let purpose = exchange.close(stream) else { return }
+            lastContact = now
             let isMerged = merge(theirs, from: peer, at: now, into: &effects)
             guard case .seed(let address) = purpose else { return }
             if isMerged {
@@ -166,7 +168,7 @@ extension Membership {
                 failJoining(address, at: now, into: &effects)
             }
         case .ack(let ack):
-            takeStreamAck(ack, on: stream)
+            takeStreamAck(ack, on: stream, at: now)
             // To a probe that was the answer; to a push-pull it is none.
             giveUp(stream, at: now, into: &effects)
         case .ping, .user, .error:

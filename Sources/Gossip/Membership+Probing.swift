@@ -49,11 +49,13 @@ struct Prober: Sendable {
     }
 
     /// "The target did not answer me": shows that the helper is there, and so that we are.
-    mutating func takeNack(_ sequence: UInt32) {
+    /// - Returns: whether it was waited for.
+    mutating func takeNack(_ sequence: UInt32) -> Bool {
         guard let help = probe?.help, probe?.sequence == sequence, help.nacksReceived < help.nacksExpected else {
-            return
+            return false
         }
         probe?.help?.nacksReceived += 1
+        return true
     }
 }
 
@@ -184,6 +186,7 @@ extension Membership {
 
     mutating func take(_ ack: Ack, from sender: PeerAddress, at now: Instant, into effects: inout Effects) {
         if let probe = prober.probe, probe.sequence == ack.sequence {
+            lastContact = now
             if probe.help == nil {
                 effects.events.append(.measured(probe.target, roundTrip: now - probe.began, payload: ack.payload))
             }
@@ -195,8 +198,9 @@ extension Membership {
     }
 
     /// The stream ping was answered; the probe waits on for a datagram, to tell the two ways apart.
-    mutating func takeStreamAck(_ ack: Ack, on stream: StreamID) {
+    mutating func takeStreamAck(_ ack: Ack, on stream: StreamID, at now: Instant) {
         guard let probe = prober.probe, probe.help?.stream == stream, probe.sequence == ack.sequence else { return }
+        lastContact = now
         prober.probe?.help?.isStreamAnswered = true
     }
 

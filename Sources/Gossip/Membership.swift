@@ -39,6 +39,9 @@ package struct Membership {
     var isRunning = false
     var isLeaving = false
     var isLeaveReported = false
+    /// When somebody last showed that it hears us and is heard: by an answer to a ping of ours or to a request for
+    /// help, or by an exchange. Nil: nobody ever did. What only comes in shows nothing: a broken way out looks like that.
+    package internal(set) var lastContact: Instant?
     /// What acks to direct pings bear; the application's.
     package var ackPayload: [UInt8] = []
     /// What push-pulls bear; the application's.
@@ -148,7 +151,7 @@ extension Membership {
         case .ping(let ping): answer(ping, from: sender, at: now, into: &effects)
         case .indirectPing(let request): relay(request, from: sender, at: now, into: &effects)
         case .ack(let ack): take(ack, from: sender, at: now, into: &effects)
-        case .nack(let sequence): prober.takeNack(sequence)
+        case .nack(let sequence): if prober.takeNack(sequence) { lastContact = now }
         case .alive(let announcement): take(announcement, at: now, into: &effects)
         case .suspect(let accusation):
             correct(accusation, from: sender, into: &effects)
@@ -253,6 +256,8 @@ extension Membership {
         }
     }
 
+    /// Whether what we last said of ourselves was not yet told as often as it should be.
+    package var isTellingOfItself: Bool { gossip.queue.contains(about: id) }
     /// Whether our leave was told often enough.
     package var hasSaidGoodbye: Bool { isLeaveReported }
     /// Our own incarnation.

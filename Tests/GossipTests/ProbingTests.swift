@@ -29,6 +29,37 @@ import Vocabulary
         #expect(lab.state(target) == .alive)
     }
 
+    @Test("Contact is an answer of any kind, and nothing that only comes in")
+    func contact() throws {
+        // Given a member whose first ping is out, that has never heard an answer
+        var (lab, ping, target) = try probing(["a", "b", "c", "d"])
+        #expect(lab.member.lastContact == nil)
+        // When others speak, nobody is known to hear us
+        lab.hear(alive: "a", 7)
+        lab.hear(suspect: "b", 1, from: "c")
+        lab.receive(.ping(Ping(sequence: 5, node: nil)), from: "d")
+        lab.receive(.ack(Ack(sequence: ping.sequence &+ 1)), from: target)
+        lab.receive(.nack(sequence: ping.sequence))
+        #expect(lab.member.lastContact == nil)
+        // When a helper says that it got no answer either, that one does
+        lab.run(for: .milliseconds(500))
+        lab.receive(.nack(sequence: ping.sequence))
+        #expect(lab.member.lastContact == lab.now)
+        // When more nacks come than helpers were asked, the rest is somebody's noise
+        for _ in 0..<2 { lab.receive(.nack(sequence: ping.sequence)) }
+        let last = lab.now
+        lab.now = lab.now + .milliseconds(1)
+        lab.receive(.nack(sequence: ping.sequence))
+        #expect(lab.member.lastContact == last)
+        // When the target answers after all
+        lab.receive(.ack(Ack(sequence: ping.sequence)), from: target)
+        #expect(lab.member.lastContact == lab.now)
+        // And when somebody exchanges views with us
+        lab.run(for: .milliseconds(100))
+        _ = try lab.exchange([], from: "a")
+        #expect(lab.member.lastContact == lab.now)
+    }
+
     @Test("K others are asked after the time-out, fewer where there are fewer", arguments: [0, 1, 2, 3, 7])
     func helpers(others: Int) throws {
         // Given a target and some others
