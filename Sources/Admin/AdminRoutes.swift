@@ -75,10 +75,22 @@ extension AdminRoutes {
                 try await .json(desk.report { try ReportJSON.encode(["listeners": source.stats().listeners]) })
             },
             AdminRoute(path: "/upstreams") { _ in
-                try await .json(desk.report { try ReportJSON.encode(["upstreams": source.stats().upstreams]) })
+                try await .json(desk.report { try ReportJSON.encode(UpstreamsReport(upstreams: source.stats().upstreams)) })
             },
             AdminRoute(path: "/members") { _ in
-                try await .json(desk.report { try ReportJSON.encode(["members": source.members()]) })
+                try await .json(desk.report { try ReportJSON.encode(MembersReport(members: source.members())) })
+            },
+            AdminRoute(path: "/explain") { request in
+                guard let (subject, name) = ExplanationReport.Subject.asked(of: request.query) else {
+                    return .text(.badRequest, "ask for one thing: /explain?member=NAME or /explain?upstream=NAME")
+                }
+                let body = try await desk.report {
+                    try source.explain(subject, name).map { try ReportJSON.encode($0) } ?? Data()
+                }
+                guard !body.isEmpty else {
+                    return .text(.notFound, "there is no \(subject.rawValue) of that name; /\(subject.rawValue)s lists them")
+                }
+                return .json(body)
             },
             AdminRoute(path: "/events") { _ in
                 guard let events = source.events.listen() else {
@@ -96,6 +108,14 @@ extension AdminRoutes {
                 return .text(ready ? .ok : .serviceUnavailable, line)
             },
         ]
+    }
+}
+
+extension ExplanationReport.Subject {
+    /// The one thing that a query asks for.
+    fileprivate static func asked(of query: [HTTPRequest.QueryItem]) -> (Self, name: String)? {
+        guard query.count == 1, let subject = Self(rawValue: query[0].name), !query[0].value.isEmpty else { return nil }
+        return (subject, query[0].value)
     }
 }
 

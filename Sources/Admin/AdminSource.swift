@@ -9,6 +9,8 @@ package struct AdminSource: Sendable {
     package var stats: @Sendable () -> StatsReport
     /// The members of the fleet, by name; none where this node is a member of nothing. Called like `stats`.
     package var members: @Sendable () -> [MemberReport]
+    /// Why a member, or an upstream, is as it is; nil where none has that name. Called like `stats`.
+    package var explain: @Sendable (ExplanationReport.Subject, String) -> ExplanationReport?
     /// What changes.
     package var events: EventHub
     /// Whether this node should be sent traffic, and one line why. Called on the shared thread pool: must not block.
@@ -19,12 +21,14 @@ package struct AdminSource: Sendable {
     package init(
         stats: @escaping @Sendable () -> StatsReport,
         members: @escaping @Sendable () -> [MemberReport] = { [] },
+        explain: @escaping @Sendable (ExplanationReport.Subject, String) -> ExplanationReport? = { _, _ in nil },
         events: EventHub = EventHub(),
         readiness: @escaping @Sendable () -> (ready: Bool, line: String),
         liveness: @escaping @Sendable () -> (live: Bool, line: String)
     ) {
         self.stats = stats
         self.members = members
+        self.explain = explain
         self.events = events
         self.readiness = readiness
         self.liveness = liveness

@@ -26,6 +26,11 @@ extension StatsReport {
     }
 }
 
+extension UpstreamsReport {
+    /// Tables of each upstream; plain text, whatever the terminal.
+    package var text: String { upstreams.isEmpty ? "no upstreams\n" : upstreams.map(\.text).joined(separator: "\n") }
+}
+
 extension UpstreamReport {
     fileprivate var text: String {
         let retries = "\(retriesTotal) \(retriesTotal == 1 ? "retry" : "retries")"

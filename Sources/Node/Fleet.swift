@@ -14,6 +14,7 @@ import Serf
 import Stats
 import Synchronization
 import TLS
+import Upstreams
 import Vocabulary
 
 /// What other threads may read of the fleet. Replaced whole by the control thread.
@@ -25,6 +26,8 @@ struct FleetSnapshot: Sendable {
         let incarnation: UInt32
         let record: MemberRecord
         let since: Instant
+        /// Who accused it of late, and what came of that.
+        let provenance: Provenance?
 
         init(_ view: SerfAgent.View, in agent: SerfAgent, names: Directory) {
             name = names.name(of: view.id)
@@ -38,9 +41,12 @@ struct FleetSnapshot: Sendable {
             incarnation = seen?.incarnation ?? 0
             record = seen?.record ?? view.record
             since = seen?.since ?? view.departed ?? Instant(nanoseconds: 0)
+            provenance = agent.gossip.provenance(of: view.id)
         }
     }
 
+    /// This node's.
+    let name: String
     /// In no order that means anything; this node among them.
     let members: [Member]
     let counters: GossipCounters
@@ -60,6 +66,13 @@ final class FleetDesk: Sendable {
     func publish(_ snapshot: FleetSnapshot) { latest.withLock { $0 = snapshot } }
 }
 
+/// What discovery has to hear of the fleet.
+enum FleetChange: Sendable {
+    case member(FleetMember)
+    /// It is listed no more.
+    case forgotten(String)
+}
+
 /// This node as a member: the driver, its log and its snapshots. For the control thread alone, once it runs.
 final class Fleet {
     /// Between two snapshots while things change, so that a fleet's mass start does not copy its views for ever.
@@ -71,6 +84,10 @@ final class Fleet {
     private let desk: FleetDesk
     private let events: EventHub
     private let seeds: [PeerAddress]
+    private let name: String
+    private let baseTags: SerfTags
+    /// What has changed since it was last taken, in the order in which it happened.
+    private var changes: [FleetChange] = []
     private var log: FleetLog
     private var keys: FleetKeys
     private var publishedRevision: UInt64?
@@ -98,6 +115,8 @@ final class Fleet {
         gossip.packetOverhead = layers.packetOverhead
         seeds = options.join.filter { $0 != address }
         gossip.seeds = seeds
+        self.name = name
+        baseTags = options.tags
         var random = SystemRandomNumberGenerator()
         let core = try SerfAgent(
             name: directory.intern(name), address: address, tags: options.tags, gossip: gossip, directory: directory,
@@ -111,7 +130,8 @@ final class Fleet {
     }
 
     private func hear(_ event: AgentEvent) {
-        log.write(event, names: driver.directory, at: Kernel.now())
+        log.write(event, names: driver.directory, because: reason(of: event), at: Kernel.now())
+        note(event)
         switch event {
         case .member(let event): publish(event)
         case .keyring(let command, let ticket):
@@ -121,6 +141,57 @@ final class Fleet {
         case .status, .reaped, .event, .query, .refutedLeave, .leave, .refused, .ignored: break
         }
     }
+
+    /// Who accused a member, where an event is about that.
+    private func reason(of event: AgentEvent) -> String? {
+        switch event {
+        case .member(.suspected(let id)), .member(.cleared(let id)), .member(.died(let id)):
+            driver.core.gossip.provenance(of: id)?.summary(own: name)
+        case .member, .status, .reaped, .event, .query, .keyring, .refutedLeave, .leave, .refused, .ignored: nil
+        }
+    }
+
+    /// Keeps for discovery what an event changes about a member.
+    private func note(_ event: AgentEvent) {
+        switch event {
+        case .member(.joined(let id)), .member(.updated(let id)), .member(.suspected(let id)),
+            .member(.cleared(let id)), .member(.died(let id)), .member(.left(let id)), .status(let id, _):
+            noteMember(id)
+        // Its name is free after this turn.
+        case .reaped(let id): changes.append(.forgotten(driver.directory.name(of: id)))
+        case .member, .event, .query, .keyring, .refutedLeave, .leave, .refused, .ignored: break
+        }
+    }
+
+    private func noteMember(_ id: MemberID) {
+        guard let view = driver.core.view(of: id) else { return }
+        let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
+        changes.append(.member(FleetMember(member, own: name)))
+    }
+
+    /// What discovery has to hear since this was last asked.
+    func takeChanges() -> [FleetChange] {
+        defer { changes.removeAll(keepingCapacity: true) }
+        return changes
+    }
+
+    /// Bears these tags beside the config's from now on.
+    /// - Throws: where they do not fit; nothing has changed.
+    func bear(_ tags: [(name: String, value: String)]) throws(AgentRefusal) {
+        var all = baseTags
+        for (name, value) in tags { all[name] = value }
+        var refusal: AgentRefusal?
+        driver.command { core, now, effects in
+            do throws(AgentRefusal) { try core.update(tags: all, at: now, into: &effects) } catch { refusal = error }
+        }
+        if let refusal { throw refusal }
+        noteMember(driver.core.id)
+    }
+
+    /// Whether our last word about ourselves is still being told.
+    var isTelling: Bool { driver.core.gossip.isTellingOfItself }
+    /// When somebody in the fleet last showed that it hears us.
+    var lastContact: Instant? { driver.core.gossip.lastContact }
 
     /// Answers a question about our keys, and works with what they are now from the next packet on; the answer itself
     /// is the last that is sealed as before.
@@ -149,7 +220,7 @@ final class Fleet {
         case .joined(let id), .updated(let id), .suspected(let id), .cleared(let id), .died(let id), .left(let id):
             guard events.isHeard, let view = driver.core.view(of: id) else { return }
             let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
-            events.publish(.member(MemberReport(member, at: Kernel.now())))
+            events.publish(.member(MemberReport(member, own: name, at: Kernel.now())))
         case .forgotten, .refuted, .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .leaveSpread, .user,
             .userState, .measured, .refusedExchange:
             break
@@ -161,6 +232,7 @@ final class Fleet {
 
     func start() {
         driver.start(joining: seeds)
+        noteMember(driver.core.id)
         publishIfDue()
     }
 
@@ -203,7 +275,7 @@ final class Fleet {
         let core = driver.core.fleet
         desk.publish(
             FleetSnapshot(
-                members: members, counters: driver.counters, incarnation: core.incarnation, present: core.present,
+                name: name, members: members, counters: driver.counters, incarnation: core.incarnation, present: core.present,
                 healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum))
     }
 }

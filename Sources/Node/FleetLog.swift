@@ -35,9 +35,10 @@ struct FleetLog {
         self.isEncrypted = isEncrypted
     }
 
-    mutating func write(_ event: AgentEvent, names: Directory, at now: Instant) {
+    /// - Parameter reason: who accused the member that the event is about, as a sentence.
+    mutating func write(_ event: AgentEvent, names: Directory, because reason: String? = nil, at now: Instant) {
         switch event {
-        case .member(let event): write(event, names: names, at: now)
+        case .member(let event): write(event, names: names, because: reason, at: now)
         case .event(let event): logger.debug("event \(event.name) with \(event.payload.count) bytes")
         case .query(let name, let payload, _): logger.debug("query \(name) with \(payload.count) bytes; not answered")
         case .refutedLeave:
@@ -52,13 +53,14 @@ struct FleetLog {
         }
     }
 
-    mutating func write(_ event: MembershipEvent, names: Directory, at now: Instant) {
+    mutating func write(_ event: MembershipEvent, names: Directory, because reason: String? = nil, at now: Instant) {
+        let why = reason.map { ": \($0)" } ?? ""
         switch event {
         case .joined(let id): writeMember("member \(names.name(of: id)) is there", .info, at: now)
         case .updated(let id): writeMember("member \(names.name(of: id)) bears other tags or versions", .info, at: now)
-        case .suspected(let id): writeMember("member \(names.name(of: id)) is suspect", .info, at: now)
-        case .cleared(let id): writeMember("member \(names.name(of: id)) is alive after all", .info, at: now)
-        case .died(let id): writeMember("member \(names.name(of: id)) is dead", .warning, at: now)
+        case .suspected(let id): writeMember("member \(names.name(of: id)) is suspect\(why)", .info, at: now)
+        case .cleared(let id): writeMember("member \(names.name(of: id)) is alive after all\(why)", .info, at: now)
+        case .died(let id): writeMember("member \(names.name(of: id)) is dead\(why)", .warning, at: now)
         case .left(let id): writeMember("member \(names.name(of: id)) has left", .info, at: now)
         case .forgotten(let id): logger.debug("member \(names.name(of: id)) is no longer listed")
         case .refuted(let accuser, let incarnation):

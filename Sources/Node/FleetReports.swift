@@ -4,17 +4,18 @@ import Config
 import Gossip
 import GossipWire
 import Stats
+import Upstreams
 import Vocabulary
 
 extension FleetSnapshot {
     /// By name.
     func reports(at now: Instant) -> [MemberReport] {
-        members.map { MemberReport($0, at: now) }.sorted { $0.name < $1.name }
+        members.map { MemberReport($0, own: name, at: now) }.sorted { $0.name < $1.name }
     }
 }
 
 extension MemberReport {
-    init(_ member: FleetSnapshot.Member, at now: Instant) {
+    init(_ member: FleetSnapshot.Member, own: String, at now: Instant) {
         // Tags that cannot be read are shown as none: what matters is that the member is there.
         let tags = SerfTags(meta: member.record.meta) ?? SerfTags()
         self.init(
@@ -22,7 +23,32 @@ extension MemberReport {
             incarnation: member.incarnation,
             tags: Dictionary(tags.tags.map { ($0.name, $0.value) }) { first, _ in first },
             zone: tags[MemberTag.zone], sinceSeconds: max(0, (now - member.since).inSeconds),
-            remora: member.record.isRemora)
+            remora: member.record.isRemora, reason: member.provenance?.summary(own: own))
+    }
+}
+
+extension FleetMember {
+    /// - Parameter own: this node's name.
+    init(_ member: FleetSnapshot.Member, own: String) {
+        // Tags that cannot be read are none.
+        let tags = SerfTags(meta: member.record.meta) ?? SerfTags()
+        let isAccused = member.state == .suspect || member.state == .dead
+        self.init(
+            name: member.name, address: member.record.address.socketAddress, state: State(member.state),
+            incarnation: member.incarnation,
+            tags: Dictionary(tags.tags.map { ($0.name, $0.value) }) { first, _ in first }, since: member.since,
+            accusation: isAccused ? member.provenance?.summary(own: own) : nil)
+    }
+}
+
+extension FleetMember.State {
+    init(_ state: MemberState) {
+        switch state {
+        case .alive: self = .alive
+        case .suspect: self = .suspect
+        case .dead: self = .dead
+        case .left: self = .left
+        }
     }
 }
 

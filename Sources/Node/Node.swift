@@ -183,6 +183,13 @@ private struct RunningNode {
                     membership: members().map { MembershipReport($0) })
             },
             members: { members().map { $0.reports(at: Kernel.now()) } ?? [] },
+            explain: { subject, name in
+                switch subject {
+                case .member:
+                    members()?.explanation(of: name, upstreams: plane.report().upstreams, at: Kernel.now())
+                case .upstream: nil
+                }
+            },
             events: events,
             readiness: { desk.readiness },
             liveness: { desk.liveness(at: Kernel.now()) })

@@ -12,10 +12,12 @@ package struct MemberReport: Codable, Hashable, Sendable {
     /// How long it has been in this state, as seen from here.
     package var sinceSeconds: Double
     package var remora: Bool
+    /// Who accused it, on what evidence, and what came of that, as a sentence; nil where nobody did of late.
+    package var reason: String?
 
     package init(
         name: String, address: String, state: String, incarnation: UInt32, tags: [String: String], zone: String?,
-        sinceSeconds: Double, remora: Bool
+        sinceSeconds: Double, remora: Bool, reason: String? = nil
     ) {
         self.name = name
         self.address = address
@@ -25,9 +27,10 @@ package struct MemberReport: Codable, Hashable, Sendable {
         self.zone = zone
         self.sinceSeconds = sinceSeconds
         self.remora = remora
+        self.reason = reason
     }
 
-    /// Writes `zone` as null where there is none, like the fields of endpoints.
+    /// Writes `zone` and `reason` as null where there is none, like the fields of endpoints.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
@@ -38,6 +41,7 @@ package struct MemberReport: Codable, Hashable, Sendable {
         try container.encode(zone, forKey: .zone)
         try container.encode(sinceSeconds, forKey: .sinceSeconds)
         try container.encode(remora, forKey: .remora)
+        try container.encode(reason, forKey: .reason)
     }
 }
 

@@ -82,6 +82,13 @@ package struct UpstreamReport: Codable, Hashable, Sendable {
     }
 }
 
+/// `GET /upstreams`.
+package struct UpstreamsReport: Codable, Hashable, Sendable {
+    package var upstreams: [UpstreamReport]
+
+    package init(upstreams: [UpstreamReport]) { self.upstreams = upstreams }
+}
+
 package struct EndpointReport: Codable, Hashable, Sendable {
     package var address: String
     package var member: String?

@@ -14,7 +14,7 @@ struct Remora: AsyncParsableCommand {
             """,
         version: "\(Version.current) (\(OpenSSL.version))",
         subcommands: [
-            RunCommand.self, CheckCommand.self, MembersCommand.self, StatsCommand.self, SchemaCommand.self,
-            SimulateCommand.self,
+            RunCommand.self, CheckCommand.self, MembersCommand.self, UpstreamsCommand.self, StatsCommand.self,
+            ExplainCommand.self, SchemaCommand.self, SimulateCommand.self,
         ])
 }

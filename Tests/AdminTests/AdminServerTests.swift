@@ -20,7 +20,7 @@ struct AdminServerTests {
             #expect(answer.status == 200)
             #expect(
                 answer.body
-                    == #"{"members":[{"address":"10.0.0.1:7946","incarnation":3,"name":"edge-001","remora":true,"since_seconds":61.5,"state":"alive","tags":{"camelCase":"x y","zone":"pacific"},"zone":"pacific"},{"address":"10.0.0.2:7946","incarnation":1,"name":"queue-1","remora":false,"since_seconds":0.25,"state":"dead","tags":{},"zone":null}]}"#
+                    == #"{"members":[{"address":"10.0.0.1:7946","incarnation":3,"name":"edge-001","reason":null,"remora":true,"since_seconds":61.5,"state":"alive","tags":{"camelCase":"x y","zone":"pacific"},"zone":"pacific"},{"address":"10.0.0.2:7946","incarnation":1,"name":"queue-1","reason":"edge-001 declared it dead.","remora":false,"since_seconds":0.25,"state":"dead","tags":{},"zone":null}]}"#
                     + "\n")
             #expect(try ReportJSON.decode(MembersReport.self, from: Array(answer.body.utf8)) == .example)
         }
@@ -78,6 +78,38 @@ struct AdminServerTests {
         }
     }
 
+    @Test("GET /explain answers for one member or one upstream")
+    func explain() async throws {
+        var source = AdminSource.example()
+        source.explain = { subject, name in
+            guard name == "a b&c" else { return nil }
+            return ExplanationReport(subject: subject, name: name, sentences: ["It is \(subject.rawValue)."])
+        }
+        try await withServer(source: source) { address in
+            for subject in ["member", "upstream"] {
+                let answer = try await ask(address, "GET /explain?\(subject)=a%20b%26c")
+                #expect(answer.status == 200)
+                #expect(
+                    answer.body
+                        == #"{"name":"a b&c","sentences":["It is \#(subject)."],"subject":"\#(subject)"}"# + "\n")
+                let unknown = try await ask(address, "GET /explain?\(subject)=z")
+                #expect(unknown.status == 404)
+                #expect(unknown.body == "there is no \(subject) of that name; /\(subject)s lists them\n")
+            }
+            for query in ["", "?", "?member", "?member=", "?members=a", "?member=a&upstream=b"] {
+                let answer = try await ask(address, "GET /explain\(query)")
+                #expect(answer.status == 400, "\(query)")
+                #expect(answer.body.hasPrefix("ask for one thing: /explain?member=NAME"))
+            }
+        }
+    }
+
+    @Test("An explanation is a line a sentence, and no name in it moves the cursor")
+    func explanationText() {
+        let report = ExplanationReport(subject: .member, name: "x", sentences: ["One.", "\u{1B}[31mtwo."])
+        #expect(report.text == "One.\n?[31mtwo.\n")
+    }
+
     @Test("HEAD has the head that GET would have, and no body")
     func head() async throws {
         try await withServer { address in
@@ -108,7 +140,7 @@ struct AdminServerTests {
             #expect(answer.status == 404)
             #expect(
                 answer.body
-                    == "nothing at \(path); there are /stats, /listeners, /upstreams, /members, /events, /live, /ready\n"
+                    == "nothing at \(path); there are /stats, /listeners, /upstreams, /members, /explain, /events, /live, /ready\n"
             )
         }
     }

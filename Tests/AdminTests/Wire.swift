@@ -166,7 +166,7 @@ extension MembersReport {
             tags: ["zone": "pacific", "camelCase": "x y"], zone: "pacific", sinceSeconds: 61.5, remora: true),
         MemberReport(
             name: "queue-1", address: "10.0.0.2:7946", state: "dead", incarnation: 1, tags: [:], zone: nil,
-            sinceSeconds: 0.25, remora: false),
+            sinceSeconds: 0.25, remora: false, reason: "edge-001 declared it dead."),
     ])
 }
 

@@ -1,0 +1,36 @@
+// `explain member`: what is known of one member, and what that makes of its endpoints.
+
+import Gossip
+import Stats
+import Vocabulary
+
+extension FleetSnapshot {
+    /// - Parameters:
+    ///   - upstreams: whose endpoints the member may be.
+    /// - Returns: nil where no member has that name.
+    func explanation(
+        of name: String, upstreams: [UpstreamReport], at now: Instant
+    ) -> ExplanationReport? {
+        guard let member = members.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else { return nil }
+        var sentences = [member.introduction(own: self.name, at: now)]
+        if let provenance = member.provenance { sentences += provenance.story(own: self.name, at: now) }
+        var isEndpoint = false
+        for upstream in upstreams {
+            for endpoint in upstream.endpoints where endpoint.member == name {
+                isEndpoint = true
+                sentences.append(
+                    "In upstream \(upstream.name) its \(endpoint.address) is \(endpoint.state): \(endpoint.reason)")
+            }
+        }
+        if !isEndpoint { sentences.append("No upstream of this node has an endpoint on it.") }
+        return ExplanationReport(subject: .member, name: name, sentences: sentences)
+    }
+}
+
+extension FleetSnapshot.Member {
+    fileprivate func introduction(own: String, at now: Instant) -> String {
+        let who = name.utf8.elementsEqual(own.utf8) ? "this node itself" : record.isRemora ? "a remora" : "not a remora"
+        return "Member \(name) at \(record.address), \(who), is \(state.word) for \((now - since).inWords) "
+            + "at incarnation \(incarnation)."
+    }
+}
