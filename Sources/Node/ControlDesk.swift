@@ -3,7 +3,6 @@
 // The admin port answers /ready and /live from here, so neither is held up by
 // anything: a lock around one word, and a time.
 
-import Proxy
 import Reactor
 import Synchronization
 import Vocabulary
@@ -14,7 +13,7 @@ final class ControlDesk: Sendable {
 
     let wake: Wake
     /// What `/ready` answers: nil while starting.
-    private let stage = Mutex<DrainStage?>(nil)
+    private let stage = Mutex<NodeStage?>(nil)
     /// When the control loop last turned, in nanoseconds.
     private let lastTurn: Atomic<Int64>
 
@@ -24,7 +23,7 @@ final class ControlDesk: Sendable {
     }
 
     /// The control loop's word at each of its turns.
-    func show(_ stage: DrainStage, at now: Instant) {
+    func show(_ stage: NodeStage, at now: Instant) {
         self.stage.withLock { $0 = stage }
         lastTurn.store(now.nanoseconds, ordering: .relaxed)
     }
@@ -34,9 +33,11 @@ final class ControlDesk: Sendable {
         switch stage.withLock({ $0 }) {
         case nil: (false, "starting")
         case .serving: (true, "ready")
+        case .announcing: (false, "draining: the fleet is being told")
         case .closingListeners: (false, "draining: listeners are being closed")
         case .finishing(let left): (false, "draining: \(left) connection\(left == 1 ? "" : "s") left")
-        case .done: (false, "drained")
+        case .leaving: (false, "drained: leaving the fleet")
+        case .over: (false, "drained")
         }
     }
 

@@ -31,11 +31,8 @@ struct ControlLoop: ~Copyable {
     private var nextBeat: Instant
     private let drainPeriod: Duration
     private var notices: NoticeLog
-    private var shown = DrainStage.serving
-    /// When connections that are left are aborted; nil while serving.
-    private var drainEnds: Instant?
-    /// Whether the drain period is over and workers run no more.
-    private var isCutShort = false
+    private var shutdown: Shutdown
+    private var shown = NodeStage.serving
 
     init(
         desk: ControlDesk, plane: DataPlane, fleet: Fleet?, events: EventHub, signals: consuming SignalQueue,
@@ -50,6 +47,7 @@ struct ControlLoop: ~Copyable {
         self.logger = logger
         self.signals = signals
         self.drainPeriod = drainPeriod
+        shutdown = Shutdown(drainPeriod: drainPeriod, round: fleet?.round ?? .zero)
         notices = NoticeLog(listeners: plane.listeners.map(\.options.name), logger: logger)
         poller = try Poller(capacity: 8)
         poller.addLevel(of: self.signals.descriptor, token: Token.signals.rawValue)
@@ -63,12 +61,9 @@ struct ControlLoop: ~Copyable {
         fleet?.start()
         while true {
             let now = Kernel.now()
-            let stage = plane.drainStage
-            announce(stage, at: now)
-            if let drainEnds, now >= drainEnds, !isCutShort { abortTheRest(stage) }
-            // The leave that began with the drain is seen through: it takes seconds at most, and spares the others a
-            // suspicion.
-            if stage == .done || isCutShort, fleet?.hasLeft ?? true { break }
+            while let step = shutdown.proceed(facts, at: now) { carryOut(step) }
+            announce(shutdown.stage(facts), at: now)
+            if shown == .over { break }
             let count = poller.wait(milliseconds: patience(at: now))
             for index in 0..<count {
                 switch Token(rawValue: poller.event(at: index).token) {
@@ -93,10 +88,15 @@ struct ControlLoop: ~Copyable {
         events.publish(.beat)
     }
 
+    private var facts: Shutdown.Facts {
+        Shutdown.Facts(
+            isTelling: fleet?.isTelling ?? false, connections: plane.drainStage, hasLeft: fleet?.hasLeft ?? true)
+    }
+
     /// How long to sleep, in milliseconds; rounded up, or the loop would turn for nothing until a moment has come.
     private func patience(at now: Instant) -> Int32 {
-        var wanted = drainEnds == nil ? Self.beat : Self.beat / 10
-        for moment in [isCutShort ? nil : drainEnds, fleet?.nextWake].compactMap(\.self) {
+        var wanted = shutdown.hasBegun ? Self.beat / 10 : Self.beat
+        for moment in [shutdown.nextMoment(after: now), fleet?.nextWake].compactMap(\.self) {
             let milliseconds = (moment - now).wholeNanoseconds.addingSaturating(999_999) / 1_000_000
             wanted = min(wanted, Int32(clamping: max(0, milliseconds)))
         }
@@ -109,34 +109,37 @@ struct ControlLoop: ~Copyable {
             logger.warning("SIGHUP: reloading is not available yet; restart to apply a changed config")
             return true
         }
-        if drainEnds != nil {
+        if shutdown.hasBegun {
             logger.warning("a second signal: ending at once; \(plane.connections) connections are aborted")
             return false
         }
         logger.notice("draining for at most \(drainPeriod); another signal ends at once")
-        drainEnds = Kernel.now() + drainPeriod
-        plane.drain()
-        fleet?.leave()
+        carryOut(shutdown.begin(advertises: false, at: Kernel.now()))
         return true
     }
 
-    private mutating func announce(_ stage: DrainStage, at now: Instant) {
+    private func carryOut(_ step: Shutdown.Step) {
+        switch step {
+        case .announce: break
+        case .closeListeners: plane.drain()
+        case .abortConnections:
+            logger.warning("the drain period is over: \(plane.connections) connections are aborted")
+            plane.end()
+        // Seen through, however long the drain took: it takes seconds at most, and spares the others a suspicion.
+        case .leave: fleet?.leave()
+        }
+    }
+
+    private mutating func announce(_ stage: NodeStage, at now: Instant) {
         desk.show(stage, at: now)
         guard stage != shown else { return }
         if case .finishing = shown, case .finishing = stage {
             // The number falls; each step is on /ready, not in the log.
         } else if case .finishing(let left) = stage {
             logger.notice("listeners are closed; \(left) connections are left")
-        } else if stage == .done {
+        } else if stage == .over {
             logger.notice("drained")
         }
         shown = stage
-    }
-
-    private mutating func abortTheRest(_ stage: DrainStage) {
-        isCutShort = true
-        defer { plane.end() }
-        guard case .finishing(let left) = stage else { return }
-        logger.warning("the drain period is over: \(left) connections are aborted")
     }
 }

@@ -116,6 +116,7 @@ final class Fleet {
         seeds = options.join.filter { $0 != address }
         gossip.seeds = seeds
         self.name = name
+        round = options.gossip.gossipInterval
         baseTags = options.tags
         var random = SystemRandomNumberGenerator()
         let core = try SerfAgent(
@@ -188,6 +189,8 @@ final class Fleet {
         noteMember(driver.core.id)
     }
 
+    /// From one round of gossip to the next.
+    let round: Duration
     /// Whether our last word about ourselves is still being told.
     var isTelling: Bool { driver.core.gossip.isTellingOfItself }
     /// When somebody in the fleet last showed that it hears us.

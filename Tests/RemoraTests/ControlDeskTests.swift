@@ -1,4 +1,3 @@
-import Proxy
 import Testing
 import Vocabulary
 
@@ -12,12 +11,14 @@ struct ControlDeskTests {
     func readiness() throws {
         let desk = try ControlDesk(at: start)
         #expect(desk.readiness == (false, "starting"))
-        let answers: [(DrainStage, Bool, String)] = [
+        let answers: [(NodeStage, Bool, String)] = [
             (.serving, true, "ready"),
+            (.announcing, false, "draining: the fleet is being told"),
             (.closingListeners, false, "draining: listeners are being closed"),
             (.finishing(connections: 2), false, "draining: 2 connections left"),
             (.finishing(connections: 1), false, "draining: 1 connection left"),
-            (.done, false, "drained"),
+            (.leaving, false, "drained: leaving the fleet"),
+            (.over, false, "drained"),
         ]
         for (stage, ready, line) in answers {
             desk.show(stage, at: start)
