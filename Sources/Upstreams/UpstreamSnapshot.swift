@@ -15,6 +15,9 @@ package struct EndpointRecord: Sendable {
     @usableFromInline package var addressLength: UInt16
     /// Whether connecting takes no longer than a system call (loopback or unix).
     @usableFromInline package var isLocal: Bool
+    /// What becomes of the connections that are on it: a state, not a command, so that a worker that misses a
+    /// snapshot in between has missed nothing.
+    @usableFromInline package var fate: ConnectionFate
     @usableFromInline package var cell: LoadCells.Index
     @usableFromInline package var weight: UInt32
 }
@@ -53,7 +56,8 @@ package final class UpstreamSnapshot: @unchecked Sendable {
                 at: index,
                 to: EndpointRecord(
                     addressOffset: UInt32(offset), addressLength: UInt16(form.count),
-                    isLocal: endpoint.identity.address.isLocal, cell: endpoint.cell, weight: endpoint.weight.value))
+                    isLocal: endpoint.identity.address.isLocal, fate: endpoint.fate, cell: endpoint.cell,
+                    weight: endpoint.weight.value))
             offset += Self.paddedCount(form)
         }
         for (position, index) in fit.enumerated() {

@@ -5,11 +5,20 @@ import Vocabulary
 @Suite("A snapshot")
 struct UpstreamSnapshotTests {
     static func endpoint(
-        _ text: String, weight: Int = 100, cell: LoadCells.Index = 0, state: Fitness.State = .fit
+        _ text: String, weight: Int = 100, cell: LoadCells.Index = 0, state: Fitness.State = .fit,
+        fate: ConnectionFate = .keep
     ) throws -> Endpoint {
         Endpoint(
             identity: EndpointIdentity(address: try SocketAddress(parsing: text)), weight: Weight(weight),
-            fitness: Fitness(state, because: "It is."), cell: cell)
+            fitness: Fitness(state, because: "It is."), fate: fate, cell: cell)
+    }
+
+    @Test("A record says what becomes of its endpoint's connections", arguments: ConnectionFate.allCases)
+    func fate(fate: ConnectionFate) throws {
+        let endpoints = [try Self.endpoint("10.0.0.1:80"), try Self.endpoint("10.0.0.2:80", state: .dead, fate: fate)]
+        let snapshot = UpstreamSnapshot(options: UpstreamOptions(name: "u", endpoints: []), endpoints: endpoints)
+        #expect(unsafe snapshot.records.map(\.fate) == [.keep, fate])
+        #expect(MemoryLayout<ConnectionFate>.size == 1)
     }
 
     @Test("Its records lead back to every endpoint's address, whatever the kinds before it")
