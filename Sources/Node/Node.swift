@@ -78,8 +78,7 @@ private struct RunningNode {
         let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
         let workers = options.threads ?? min(4, max(1, Kernel.processors))
         let cells = LoadCells()
-        var registry = EndpointRegistry(cells: cells)
-        let upstreams = try registry.nextSet(for: configuration.upstreams)
+        let upstreams = try Discovery(upstreams: configuration.upstreams, cells: cells, at: started).current
         let desk = try ControlDesk(at: started)
         self.desk = desk
         var random = SystemRandomNumberGenerator()

@@ -1,4 +1,8 @@
 // An endpoint as the whole process speaks of it.
+//
+// A class, though nothing about it changes: of ten thousand endpoints all but one are the same in the next snapshot,
+// and then a snapshot takes over a reference where it would copy four strings. What workers read is copied out of it
+// into flat records, so they follow no reference.
 
 package import Vocabulary
 
@@ -21,6 +25,7 @@ package struct Fitness: Hashable, Sendable {
     }
 
     package var state: State
+    /// Says only what stays true for as long as the state does: a new one is a new snapshot.
     package var reason: String
 
     package init(_ state: State, because reason: String) {
@@ -29,25 +34,63 @@ package struct Fitness: Hashable, Sendable {
     }
 }
 
-package struct Endpoint: Hashable, Sendable {
-    package var identity: EndpointIdentity
-    package var zone: String?
-    package var weight: Weight
-    package var fitness: Fitness
+/// One endpoint at one moment; immutable, and shared by all snapshots in which nothing about it differs.
+package final class Endpoint: Sendable {
+    package let identity: EndpointIdentity
+    package let zone: String?
+    /// As gossiped or configured, the same for all remoras: what rings and tables are built with.
+    package let weight: Weight
+    /// In percent of ``weight``; below 100 only in slow start.
+    package let ramp: Int
+    package let fitness: Fitness
+    /// When it came into its state.
+    package let since: Instant?
     /// What becomes of the connections that are on it.
-    package var fate: ConnectionFate
+    package let fate: ConnectionFate
+    /// Whether the last known good view holds on to it although its member is dead.
+    package let isKept: Bool
     /// Where its load is counted, the same for all workers.
-    package var cell: LoadCells.Index
+    package let cell: LoadCells.Index
+    /// What connect(2) takes.
+    let kernelForm: [UInt8]
 
-    package init(
-        identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, fitness: Fitness,
-        fate: ConnectionFate = .keep, cell: LoadCells.Index
+    package convenience init(
+        identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, ramp: Int = 100,
+        fitness: Fitness, since: Instant? = nil, fate: ConnectionFate = .keep, isKept: Bool = false,
+        cell: LoadCells.Index
     ) {
+        self.init(
+            identity: identity, zone: zone, weight: weight, ramp: ramp, fitness: fitness, since: since, fate: fate,
+            isKept: isKept, cell: cell, kernelForm: identity.address.kernelForm)
+    }
+
+    /// - Parameter kernelForm: of the identity's address, made once for all that follow each other.
+    init(
+        identity: EndpointIdentity, zone: String?, weight: Weight, ramp: Int, fitness: Fitness, since: Instant?,
+        fate: ConnectionFate, isKept: Bool, cell: LoadCells.Index, kernelForm: [UInt8]
+    ) {
+        precondition((1...100).contains(ramp), "a share is 1 to 100 percent")
         self.identity = identity
         self.zone = zone
         self.weight = weight
+        self.ramp = ramp
         self.fitness = fitness
+        self.since = since
         self.fate = fate
+        self.isKept = isKept
         self.cell = cell
+        self.kernelForm = kernelForm
+    }
+
+    /// What draws are made with: the weight, or its part in slow start, never zero.
+    package var share: UInt32 { max(1, weight.value * UInt32(ramp) / 100) }
+
+    /// Whether the panic threshold counts it, and panic uses it.
+    package var isKnown: Bool {
+        switch fitness.state {
+        case .fit, .suspect, .failing, .ejected, .full: true
+        case .draining, .left, .unlisted: false
+        case .dead: isKept
+        }
     }
 }

@@ -14,12 +14,9 @@ struct NoticeLogTests {
     private let set: UpstreamSet
 
     init() throws {
-        var registry = EndpointRegistry(cells: LoadCells(capacity: 8))
-        set = try registry.nextSet(for: [
-            UpstreamOptions(
-                name: "web",
-                endpoints: [8001, 8002].map { StaticEndpoint(address: .ipv4(.loopback, port: $0)) })
-        ])
+        let upstream = UpstreamOptions(
+            name: "web", endpoints: [8001, 8002].map { StaticEndpoint(address: .ipv4(.loopback, port: $0)) })
+        set = try Discovery(upstreams: [upstream], cells: LoadCells(capacity: 8), at: start).current
     }
 
     private func log() -> NoticeLog { NoticeLog(listeners: ["edge", "side"], logger: lines.logger) }

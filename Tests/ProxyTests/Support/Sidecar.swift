@@ -24,7 +24,7 @@ final class Sidecar {
     let plane: DataPlane
     let address: SocketAddress
     private let directory: TemporaryDirectory
-    private var registry: EndpointRegistry
+    private var discovery: Discovery
     private var options: UpstreamOptions
     private var isRunning = true
 
@@ -41,13 +41,13 @@ final class Sidecar {
             limits: ProxyLimits(descriptors: Kernel.raiseDescriptorLimit()))
         adjust(&setup)
         let cells = LoadCells(capacity: 64)
-        registry = EndpointRegistry(cells: cells)
+        discovery = try Discovery(upstreams: [setup.upstream], cells: cells, at: Kernel.now())
         options = setup.upstream
         let sockets = try ListenerSockets(
             setup.listener, workers: setup.workers, inherited: setup.inherited,
             silentPeerTimeout: setup.limits.silentPeerTimeout)
         plane = try DataPlane(
-            listeners: [sockets], upstreams: registry.nextSet(for: [setup.upstream]), cells: cells,
+            listeners: [sockets], upstreams: discovery.current, cells: cells,
             workers: setup.workers, limits: setup.limits, seed: setup.seed, noticesArrived: {})
         address = sockets.address
         try plane.start()
@@ -68,7 +68,7 @@ final class Sidecar {
     /// Publishes the upstream with other endpoints.
     func replaceEndpoints(with endpoints: [SocketAddress]) throws {
         options.source = .fixed(endpoints.map { StaticEndpoint(address: $0) })
-        plane.publish(try registry.nextSet(for: [options]))
+        plane.publish(try discovery.configure([options], at: Kernel.now()))
     }
 
     // MARK: What it says of itself

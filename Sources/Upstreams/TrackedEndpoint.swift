@@ -1,0 +1,123 @@
+// All that is known of one endpoint, and the one judgement that follows from it.
+//
+// Three witnesses: the detector (by way of gossip), the member itself (by its tag's health), and this node's own
+// connections. The worst of what they say is the endpoint's fitness, and its reason is that witness's sentence.
+
+internal import Vocabulary
+
+/// One endpoint of one upstream, from the moment it is discovered until nothing names it any more.
+///
+/// Identity, hence a class: its upstream, its member and its wake-up all speak of the same one. Only the control thread
+/// touches it.
+final class TrackedEndpoint {
+    let identity: EndpointIdentity
+    /// Its upstream's place.
+    let upstream: Int
+    let cell: LoadCells.Index
+    let kernelForm: [UInt8]
+
+    var weight: Weight
+    var zone: String?
+    var health: ServiceTag.Health
+    var watch = OutlierWatch()
+    /// Whether a connect to it failed while its member was suspect or dead: two witnesses then say the same.
+    var isCondemned = false
+    /// When its slow start began.
+    var rampStart: Instant?
+    /// As the next snapshot shows it; nil before it was judged for the first time.
+    var published: Endpoint?
+
+    /// Owned by ``WakeQueue``; `wake` has a meaning only with a position.
+    var wake = Instant(nanoseconds: 0)
+    var wakePosition: Int?
+
+    init(
+        identity: EndpointIdentity, upstream: Int, cell: LoadCells.Index, weight: Weight, zone: String?,
+        health: ServiceTag.Health = .passing
+    ) {
+        self.identity = identity
+        self.upstream = upstream
+        self.cell = cell
+        self.weight = weight
+        self.zone = zone
+        self.health = health
+        kernelForm = identity.address.kernelForm
+    }
+}
+
+/// What the endpoint's member adds to the judgement.
+struct Standing {
+    var name: String
+    var state: FleetMember.State
+    var accusation: String?
+    /// Whether the roster lists it, or there is none.
+    var isListed: Bool
+    /// Whether it vanished in what is taken for our own isolation.
+    var isDoubted: Bool
+}
+
+struct Judgement {
+    var fitness: Fitness
+    var fate: ConnectionFate
+    var isKept: Bool
+}
+
+extension TrackedEndpoint {
+    /// The worst of what the witnesses say.
+    /// - Parameter standing: nil for an endpoint that the config names.
+    func judgement(_ standing: Standing?, options: UpstreamOptions) -> Judgement {
+        guard let standing else {
+            return Judgement(
+                fitness: ejected ?? Fitness(.fit, because: "The config names it, and nothing speaks against it."),
+                fate: .keep, isKept: false)
+        }
+        let isHeld = standing.isDoubted && !isCondemned
+        return Judgement(
+            fitness: fitness(standing, isHeld: isHeld), fate: fate(standing, isHeld: isHeld, options),
+            isKept: isHeld && standing.state == .dead)
+    }
+
+    private func fitness(_ standing: Standing, isHeld: Bool) -> Fitness {
+        if !standing.isListed { return Fitness(.unlisted, because: "The roster does not list \(standing.name).") }
+        switch standing.state {
+        case .left: return Fitness(.left, because: "Member \(standing.name) has left the fleet.")
+        case .dead:
+            var reason = standing.accused("dead")
+            if isCondemned { reason += " A connect from here failed as well." }
+            if isHeld { reason += " The last known good view keeps it." }
+            return Fitness(.dead, because: reason)
+        case .alive, .suspect: break
+        }
+        switch health {
+        case .draining:
+            return Fitness(.draining, because: "Its sidecar takes no new connections (tag health=draining).")
+        case .failing:
+            return Fitness(
+                .failing, because: "Its instance fails its health check, says its sidecar (tag health=failing).")
+        case .passing: break
+        }
+        if let ejected { return ejected }
+        if standing.state == .suspect { return Fitness(.suspect, because: standing.accused("suspect")) }
+        return Fitness(.fit, because: "Member \(standing.name) is alive, and nothing speaks against it.")
+    }
+
+    private var ejected: Fitness? { watch.ejection.map { Fitness(.ejected, because: $0.reason) } }
+
+    /// By the member's state alone: what the endpoint is ejected for, its open connections may survive.
+    private func fate(_ standing: Standing, isHeld: Bool, _ options: UpstreamOptions) -> ConnectionFate {
+        switch standing.state {
+        case .dead: isHeld ? .keep : options.onDead
+        case .left: options.onLeft
+        // Off the roster is out of the fleet, by another's decision.
+        case .suspect: !standing.isListed ? options.onLeft : isHeld ? .keep : options.onSuspect
+        case .alive: standing.isListed ? .keep : options.onLeft
+        }
+    }
+}
+
+extension Standing {
+    fileprivate func accused(_ what: String) -> String {
+        guard let accusation else { return "Member \(name) is \(what)." }
+        return "Member \(name) is \(what): \(accusation)"
+    }
+}
