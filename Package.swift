@@ -96,7 +96,7 @@ let package = Package(
         tests("ReactorTests", ["Reactor"]),
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
         tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
-        tests("ConfigTests", ["Config", "Gossip", "GossipWire"]),
+        tests("ConfigTests", ["Config", "Gossip", "GossipWire", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
         tests(
             "RemoraTests",

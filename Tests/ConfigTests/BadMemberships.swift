@@ -175,7 +175,7 @@ extension BadFile {
             node: {name: a, tags: {a: "\(String(repeating: "x", count: 250))", b: "\(String(repeating: "x", count: 246))"}}
             """,
             faults: [
-                "edge.yaml:4:23: error: the tags of this node take 519 bytes, zone and remora's own included; gossip carries 512, so shorten them"
+                "edge.yaml:4:23: error: the tags of this node take 523 bytes, zone and remora's own included; gossip carries 512, so shorten them"
             ]),
         BadFile(
             "Tags that are remora's, or say otherwise",
