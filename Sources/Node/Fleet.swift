@@ -99,10 +99,12 @@ final class Fleet {
     private var adopted: [[UInt8]]
     private var published = Instant(nanoseconds: .min)
 
-    /// - Parameter sockets: bound as the options say.
+    /// - Parameters:
+    ///   - services: tags that this node bears from the start beside the config's.
+    ///   - sockets: bound as the options say.
     init(
-        _ options: MembershipOptions, name: String, stateDirectory: String?, on sockets: consuming GossipSockets,
-        desk: FleetDesk, events: EventHub, logger: Logger
+        _ options: MembershipOptions, name: String, services: [(name: String, value: String)], stateDirectory: String?,
+        on sockets: consuming GossipSockets, desk: FleetDesk, events: EventHub, logger: Logger
     ) throws {
         let directory = Directory()
         let address = options.advertise ?? sockets.address
@@ -120,7 +122,7 @@ final class Fleet {
         baseTags = options.tags
         var random = SystemRandomNumberGenerator()
         let core = try SerfAgent(
-            name: directory.intern(name), address: address, tags: options.tags, gossip: gossip, directory: directory,
+            name: directory.intern(name), address: address, tags: options.tags.adding(services), gossip: gossip, directory: directory,
             random: SeededRandom(seed: random.next()))
         driver = try GossipDriver(
             core, on: sockets, layers: layers, directory: directory, streamTimeout: gossip.streamTimeout)
@@ -179,8 +181,7 @@ final class Fleet {
     /// Bears these tags beside the config's from now on.
     /// - Throws: where they do not fit; nothing has changed.
     func bear(_ tags: [(name: String, value: String)]) throws(AgentRefusal) {
-        var all = baseTags
-        for (name, value) in tags { all[name] = value }
+        let all = baseTags.adding(tags)
         var refusal: AgentRefusal?
         driver.command { core, now, effects in
             do throws(AgentRefusal) { try core.update(tags: all, at: now, into: &effects) } catch { refusal = error }
@@ -280,5 +281,13 @@ final class Fleet {
             FleetSnapshot(
                 name: name, members: members, counters: driver.counters, incarnation: core.incarnation, present: core.present,
                 healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum))
+    }
+}
+
+extension SerfTags {
+    fileprivate func adding(_ more: [(name: String, value: String)]) -> SerfTags {
+        var all = self
+        for (name, value) in more { all[name] = value }
+        return all
     }
 }

@@ -9,8 +9,13 @@ import Vocabulary
 
 extension FleetSnapshot {
     /// By name.
-    func reports(at now: Instant) -> [MemberReport] {
-        members.map { MemberReport($0, own: name, at: now) }.sorted { $0.name < $1.name }
+    /// - Parameter roster: nil: whoever is a member belongs.
+    func reports(_ roster: Roster?, at now: Instant) -> [MemberReport] {
+        members.map { member in
+            var report = MemberReport(member, own: name, at: now)
+            report.listed = roster?.lists(member.name)
+            return report
+        }.sorted { $0.name < $1.name }
     }
 }
 
@@ -53,8 +58,9 @@ extension FleetMember.State {
 }
 
 extension MembershipReport {
-    init(_ snapshot: FleetSnapshot) {
+    init(_ snapshot: FleetSnapshot, isBelieved: Bool) {
         self.init()
+        lastKnownGood = !isBelieved
         for member in snapshot.members {
             switch member.state {
             case .alive: alive += 1

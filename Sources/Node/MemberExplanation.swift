@@ -2,6 +2,7 @@
 
 import Gossip
 import Stats
+import Upstreams
 import Vocabulary
 
 extension FleetSnapshot {
@@ -24,6 +25,17 @@ extension FleetSnapshot {
         }
         if !isEndpoint { sentences.append("No upstream of this node has an endpoint on it.") }
         return ExplanationReport(subject: .member, name: name, sentences: sentences)
+    }
+}
+
+extension UpstreamSet {
+    /// - Returns: nil where no upstream has that name.
+    func explanation(of name: String, at now: Instant) -> ExplanationReport? {
+        upstreams.first { $0.options.name == name }.map { upstream in
+            ExplanationReport(
+                subject: .upstream, name: name,
+                sentences: upstream.explanation(lastKnownGood: lastKnownGood, at: now))
+        }
     }
 }
 

@@ -26,9 +26,13 @@ struct NoticeLog {
     }
 
     /// Takes the workers' notices and writes those that are due. To be called now and then, notices or not.
-    mutating func write(from plane: DataPlane, at now: Instant) {
+    /// - Parameter heed: is told each of them as well.
+    mutating func write(from plane: DataPlane, at now: Instant, heed: (Notice) -> Void) {
         let set = plane.upstreams
-        let lost = plane.takeNotices { write($0, of: set, at: now) }
+        let lost = plane.takeNotices { notice in
+            heed(notice)
+            write(notice, of: set, at: now)
+        }
         writeLoss(of: lost, at: now)
         writeLeftOut(of: set, at: now)
         if !plane.acceptIsPaused, plane.drainStage == .serving { writeRecovery() }

@@ -98,6 +98,10 @@ package final class DataPlane: Sendable {
         for desk in desks { desk.wake.signal() }
     }
 
+    /// Frees the sets that no worker reads any more; to be called now and then after ``publish(_:)``.
+    /// - Returns: the version that every worker has acknowledged, or one above it.
+    package func reclaim() -> UInt64 { publication.reclaim() }
+
     // MARK: Ending
 
     /// Accepts nothing more; connections go on until they end by themselves.

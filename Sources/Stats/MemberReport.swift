@@ -12,12 +12,14 @@ package struct MemberReport: Codable, Hashable, Sendable {
     /// How long it has been in this state, as seen from here.
     package var sinceSeconds: Double
     package var remora: Bool
+    /// Whether the roster lists it; nil where there is none, and everybody belongs.
+    package var listed: Bool?
     /// Who accused it, on what evidence, and what came of that, as a sentence; nil where nobody did of late.
     package var reason: String?
 
     package init(
         name: String, address: String, state: String, incarnation: UInt32, tags: [String: String], zone: String?,
-        sinceSeconds: Double, remora: Bool, reason: String? = nil
+        sinceSeconds: Double, remora: Bool, listed: Bool? = nil, reason: String? = nil
     ) {
         self.name = name
         self.address = address
@@ -27,10 +29,11 @@ package struct MemberReport: Codable, Hashable, Sendable {
         self.zone = zone
         self.sinceSeconds = sinceSeconds
         self.remora = remora
+        self.listed = listed
         self.reason = reason
     }
 
-    /// Writes `zone` and `reason` as null where there is none, like the fields of endpoints.
+    /// Writes `zone`, `listed` and `reason` as null where there is none, like the fields of endpoints.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
@@ -41,6 +44,7 @@ package struct MemberReport: Codable, Hashable, Sendable {
         try container.encode(zone, forKey: .zone)
         try container.encode(sinceSeconds, forKey: .sinceSeconds)
         try container.encode(remora, forKey: .remora)
+        try container.encode(listed, forKey: .listed)
         try container.encode(reason, forKey: .reason)
     }
 }
@@ -60,6 +64,8 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package var suspect = 0
     package var dead = 0
     package var left = 0
+    /// Whether the view of the fleet is not believed: most of it vanished at once.
+    package var lastKnownGood = false
     /// Lifeguard's local health: 0 is well.
     package var healthScore = 0
     /// Messages that wait to be told.

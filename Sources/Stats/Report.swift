@@ -10,18 +10,21 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var uptimeSeconds: Double
     package var listeners: [ListenerReport]
     package var upstreams: [UpstreamReport]
+    /// Those beside this node.
+    package var services: [ServiceReport]
     /// Nil where the node is a member of nothing.
     package var membership: MembershipReport?
 
     package init(
         node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
-        membership: MembershipReport? = nil
+        services: [ServiceReport] = [], membership: MembershipReport? = nil
     ) {
         self.node = node
         self.version = version
         self.uptimeSeconds = uptimeSeconds
         self.listeners = listeners
         self.upstreams = upstreams
+        self.services = services
         self.membership = membership
     }
 
@@ -33,6 +36,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
         try container.encode(uptimeSeconds, forKey: .uptimeSeconds)
         try container.encode(listeners, forKey: .listeners)
         try container.encode(upstreams, forKey: .upstreams)
+        try container.encode(services, forKey: .services)
         try container.encode(membership, forKey: .membership)
     }
 }
