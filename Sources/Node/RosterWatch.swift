@@ -20,7 +20,7 @@ final class RosterWatch {
         _ options: RosterOptions, stateDirectory: String?, desk: RosterDesk, seed: UInt64, logger: Logger
     ) throws {
         source = try RosterSource(options, stateDirectory: stateDirectory, seed: seed) { text in
-            try RosterFile.parse(text, name: options.place)
+            try RosterFile.parse(Array(text.utf8), file: options.place).sorted()
         }
         self.desk = desk
         self.logger = logger

@@ -106,7 +106,7 @@ struct DiscoveryTests {
                     // Then both get their share, and each node sees the service on itself too
                     for _ in 0..<40 { #expect(request(through: caller.out) != nil) }
                     #expect(first.requests > 5 && second.requests > 5)
-                    #expect(try a.endpoints() == ["a fit", "b fit"])
+                    try a.expectEndpoints("a fit", "b fit")
                     #expect(try members(caller.admin)["a"]?.tags["svc.web"] == "\(hosts[1]):15000;load=1")
                 }
                 // And when one is killed with its node, callers try the other at once
