@@ -32,7 +32,7 @@ struct UpstreamExplanationTests {
         #expect(
             said.prefix(3) == [
                 "Upstream a: 1 of 12 known endpoints are fit.",
-                "That is less than 30 %, so all known endpoints are used alike.",
+                "Fewer than 30 % are fit, so all known endpoints are used alike.",
                 "The last known good view of the fleet is kept: 6 of 11 other members vanished within 30 s, "
                     + "which is taken for our own isolation. That was 2.5 s ago.",
             ])
