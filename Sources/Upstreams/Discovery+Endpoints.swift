@@ -130,14 +130,14 @@ extension Discovery {
         let last = endpoint.published
         let state = judgement.fitness.state
         if last?.fitness.state != state {
-            follow(endpoint, from: last?.fitness.state, to: state, at: now)
+            account(for: endpoint, from: last?.fitness.state, to: state, at: now)
             desk.add(
                 .endpoint(
                     EndpointChange(
                         upstream: options.name, endpoint: endpoint.identity, from: last?.fitness.state, to: state,
                         reason: judgement.fitness.reason)))
         }
-        let ramp = endpoint.ramp(over: options.slowStart, at: now)
+        let ramp = endpoint.advanceRamp(over: options.slowStart, at: now)
         wakes.update(endpoint, to: [endpoint.watch.nextWake, ramp.next].compactMap { $0 }.min())
         if let last, last.fitness == judgement.fitness, last.fate == judgement.fate, last.isKept == judgement.isKept,
             last.weight == endpoint.weight, last.ramp == ramp.percent, last.zone == endpoint.zone
@@ -178,8 +178,8 @@ extension Discovery {
     }
 
     /// Keeps the upstream's counts, and begins or ends the endpoint's slow start.
-    private mutating func follow(
-        _ endpoint: TrackedEndpoint, from last: Fitness.State?, to state: Fitness.State, at now: Instant
+    private mutating func account(
+        for endpoint: TrackedEndpoint, from last: Fitness.State?, to state: Fitness.State, at now: Instant
     ) {
         let upstream = upstreams[endpoint.upstream]
         let slowStart = upstream.options.slowStart
@@ -216,13 +216,13 @@ extension Discovery {
 // MARK: - Slow start
 
 extension TrackedEndpoint {
-    /// The part of its weight that an endpoint is given `elapsed` after its slow start began: as much of it as of the
-    /// window has passed, in whole tenths, of which the first is given at once. That is Envoy's formula with its
-    /// defaults (`aggression` 1, `min_weight_percent` 10), in steps, as each step is a snapshot.
+    /// The part of its weight that an endpoint is given: as much of it as of the window has passed since its slow start
+    /// began, in whole tenths, of which the first is given at once. That is Envoy's formula with its defaults
+    /// (`aggression` 1, `min_weight_percent` 10), in steps, as each step is a snapshot.
     ///
-    /// A weight below 10 has fewer steps, and a weight of 1 has none.
+    /// A weight below 10 has fewer steps, and a weight of 1 has none. Once all is given, the slow start is over.
     /// - Returns: `next`: when it is given more; nil once it is given all.
-    fileprivate func ramp(over window: Duration, at now: Instant) -> (percent: Int, next: Instant?) {
+    fileprivate func advanceRamp(over window: Duration, at now: Instant) -> (percent: Int, next: Instant?) {
         guard let start = rampStart, window > .zero else {
             rampStart = nil
             return (100, nil)

@@ -12,9 +12,14 @@ extension Discovery {
     private mutating func buildSet(at now: Instant) -> UpstreamSet {
         for place in upstreams.indices where upstreams[place].isChanged {
             let upstream = upstreams[place]
+            var endpoints: [Endpoint] = []
+            endpoints.reserveCapacity(upstream.endpoints.count)
+            for endpoint in upstream.endpoints {
+                guard let published = endpoint.published else { preconditionFailure("every endpoint was judged") }
+                endpoints.append(published)
+            }
             upstreams[place].snapshot = UpstreamSnapshot(
-                options: upstream.options, endpoints: upstream.endpoints.compactMap(\.published),
-                version: upstream.snapshot.version + 1)
+                options: upstream.options, endpoints: endpoints, version: upstream.snapshot.version + 1)
             upstreams[place].isChanged = false
         }
         let version = current.version + 1

@@ -12,6 +12,16 @@ package struct EndpointChange: Hashable, Sendable {
     package var to: Fitness.State?
     /// A sentence: of the new state, or why it went.
     package var reason: String
+
+    package init(
+        upstream: String, endpoint: EndpointIdentity, from: Fitness.State?, to: Fitness.State?, reason: String
+    ) {
+        self.upstream = upstream
+        self.endpoint = endpoint
+        self.from = from
+        self.to = to
+        self.reason = reason
+    }
 }
 
 /// One thing that discovery tells.

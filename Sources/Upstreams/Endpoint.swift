@@ -53,6 +53,8 @@ package final class Endpoint: Sendable {
     package let cell: LoadCells.Index
     /// What connect(2) takes.
     let kernelForm: [UInt8]
+    /// What of it is the same in every snapshot, made once: a snapshot of thousands is one copy for each.
+    let record: EndpointRecord
 
     package convenience init(
         identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, ramp: Int = 100,
@@ -80,10 +82,14 @@ package final class Endpoint: Sendable {
         self.isKept = isKept
         self.cell = cell
         self.kernelForm = kernelForm
+        record = EndpointRecord(
+            addressOffset: 0, addressLength: UInt16(kernelForm.count), isLocal: identity.address.isLocal, fate: fate,
+            cell: cell, weight: max(1, weight.value * UInt32(ramp) / 100), ringWeight: UInt16(weight.value),
+            eligibility: .none)
     }
 
     /// What draws are made with: the weight, or its part in slow start, never zero.
-    package var share: UInt32 { max(1, weight.value * UInt32(ramp) / 100) }
+    package var share: UInt32 { record.weight }
 
     /// Whether the panic threshold counts it, and panic uses it.
     package var isKnown: Bool {

@@ -43,6 +43,11 @@ package struct LastKnownGood: Sendable {
         package var since: Instant
         /// A sentence.
         package var why: String
+
+        package init(since: Instant, why: String) {
+            self.since = since
+            self.why = why
+        }
     }
 
     private enum Presence {

@@ -42,9 +42,6 @@ struct OutlierWatch {
     private var verdictsEnd: Instant?
     private var interval: Interval?
 
-    /// Whether soft failures were let pass as too many others are ejected; until the next ejection.
-    private(set) var isSpared = false
-
     /// When ``wake(at:options:hasRoom:counts:)`` has something to do.
     var nextWake: Instant? {
         switch (ejection?.until, interval?.end) {
@@ -87,8 +84,10 @@ struct OutlierWatch {
         guard let ended = interval, ended.end <= now else { return }
         interval = nil
         let counts = counts()
-        let failed = counts.failed &- ended.start.failed
-        let all = failed &+ (counts.answered &- ended.start.answered)
+        // Counts only grow; ones that did not are not these counts, and say nothing.
+        guard counts.failed >= ended.start.failed, counts.answered >= ended.start.answered else { return }
+        let failed = counts.failed - ended.start.failed
+        let all = failed + counts.answered - ended.start.answered
         guard ejection == nil, all >= Self.leastVolume, failed * 100 > UInt64(options.failurePercent) * all else {
             return
         }
@@ -114,14 +113,10 @@ struct OutlierWatch {
         ejection = Ejection(
             until: now + length, isSoft: false,
             reason: "\(what) \(connects), and it is left alone for \(sentence(length)).")
-        isSpared = false
     }
 
     private mutating func eject(_ what: String, at now: Instant, _ options: OutlierOptions, _ hasRoom: Bool) {
-        guard hasRoom else {
-            isSpared = true
-            return
-        }
+        guard hasRoom else { return }
         if let end = verdictsEnd, options.interval > .zero {
             let calm = (now - end).wholeNanoseconds / max(1, options.interval.wholeNanoseconds)
             verdicts = max(0, verdicts - Int(clamping: calm))
@@ -131,7 +126,6 @@ struct OutlierWatch {
         ejection = Ejection(
             until: now + length, isSoft: true, reason: "\(what); it is left alone for \(sentence(length)).")
         interval = nil
-        isSpared = false
     }
 }
 

@@ -74,7 +74,7 @@ extension TrackedEndpoint {
         let isHeld = standing.isDoubted && !isCondemned
         return Judgement(
             fitness: fitness(standing, isHeld: isHeld), fate: fate(standing, isHeld: isHeld, options),
-            isKept: isHeld && standing.state == .dead)
+            isKept: isHeld && standing.isListed && standing.state == .dead)
     }
 
     private func fitness(_ standing: Standing, isHeld: Bool) -> Fitness {

@@ -19,7 +19,7 @@ extension UpstreamSnapshot {
         }
         if isPanicking {
             sentences.append(
-                "That is less than \(options.panicThresholdPercent) %, so all known endpoints are used alike.")
+                "Fewer than \(options.panicThresholdPercent) % are fit, so all known endpoints are used alike.")
         }
         if let lastKnownGood {
             sentences.append("\(lastKnownGood.why) That was \(sentence(now - lastKnownGood.since)) ago.")

@@ -75,7 +75,7 @@ struct ServiceTagTests {
     func anything(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         var read = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             var bytes = Array("10.0.0.17:15000;weight=250;zone=pacific;health=failing;load=1".utf8)
             bytes.removeLast(Int(random.below(UInt32(bytes.count))))
             for _ in 0..<random.below(4) where !bytes.isEmpty {
@@ -85,7 +85,7 @@ struct ServiceTagTests {
             read += 1
             #expect(try ServiceTag(parsing: "\(tag)") == tag)
         }
-        #expect((100..<19_900).contains(read))
+        #expect((25..<4975).contains(read))
     }
 
     @Test("Its key is svc. and the service's name")
