@@ -80,6 +80,8 @@ struct Connection {
     var hasAsked = false
     /// The endpoint's socket notices when its peer falls silent.
     var watchesPeers = false
+    /// It is to be closed when it comes to rest, if its endpoint's fate still says so.
+    var isLeaving = false
 
     var listener: UInt32 = 0
     var upstream: UInt32 = 0

@@ -1,4 +1,5 @@
-// What workers tell the control thread: small values through a ring each.
+// What workers tell the control thread: small values through a ring each. One drain of it serves
+// both who writes the log and who judges endpoints.
 //
 // A worker must never wait for a log line, so a full ring drops the notice and
 // counts it; everything that must not be lost is a counter instead.
@@ -6,11 +7,21 @@
 import Synchronization
 package import Upstreams
 
-/// Something that happened on a worker and that an operator may want to read about.
+/// Something that happened on a worker and that an operator may want to read about, or that speaks for or against an
+/// endpoint (``Notice/observation``).
 package struct Notice: Sendable {
     package enum Kind: UInt8, Sendable {
         /// An endpoint did not accept a connection; `detail` is the errno.
         case connectFailed
+        /// An endpoint accepted a connection, and reset it before its first byte.
+        case endpointReset
+        /// An endpoint's first byte came on a connection, the first since this worker saw it fail.
+        case endpointAnswered
+        /// The local instance of an inbound listener refused a connection, and this worker has stopped accepting there;
+        /// `detail` is the errno.
+        case instanceRefused
+        /// A listener that was to accept again could not listen, and has stopped still; `detail` is the errno.
+        case listenFailed
         /// A client was closed because no endpoint could be given to it.
         case noEndpoint
         /// A client was closed because its listener has `max_connections`.
@@ -29,6 +40,9 @@ package struct Notice: Sendable {
     package var upstream: UInt32
     package var cell: LoadCells.Index
     package var detail: Int32
+    /// Time-outs and resets of the endpoint that this worker has seen in a row, this one included, since the endpoint's
+    /// last answer to it; meaningful where the notice is of one.
+    package var streak: UInt32 = 0
 }
 
 /// A bounded queue with one writer and one reader.

@@ -41,17 +41,20 @@ extension Worker {
 
     /// An established connection whose timer fired.
     private mutating func review(_ index: UInt32) {
-        let lastActive = connections[index].lastActive
         let idleTimeout = listeners[Int(connections[index].listener)].idleTimeout
+        var lastActive = connections[index].lastActive
         if now >= lastActive + idleTimeout {
             abort(index)
             return
         }
         if now >= lastActive + AnswerWait.silenceLimit { observe(.silence, index) }
+        if connections[index].isLeaving, leaveOrWait(index) { return }
+        lastActive = connections[index].lastActive
         watchPeers(index)
         let next = connections[index].wait.isWaiting ? min(AnswerWait.silenceLimit, idleTimeout) : idleTimeout
         var due = lastActive + next
         if reviewRoom(index) { due = min(due, now + limits.silentPeerTimeout / 2) }
+        if connections[index].isLeaving { due = min(due, nextLook(index)) }
         timers.schedule(index, at: Tick(notBefore: due))
     }
 

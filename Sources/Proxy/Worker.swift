@@ -31,6 +31,10 @@ struct Worker: ~Copyable {
     static let deferredRetry = Duration.milliseconds(20)
 
     let desk: WorkerDesk
+    /// What the control thread says of endpoints that connections are on.
+    let board: EndpointBoard
+    /// What it wants of listeners.
+    let doors: DoorCommands
     let limits: ProxyLimits
     let cells: LoadCells
     /// Connections of each listener, of all workers together.
@@ -40,6 +44,8 @@ struct Worker: ~Copyable {
     let connections: Reservation<Connection>
     let halves: Reservation<Half>
     let lanes: Reservation<Lane>
+    /// By load cell.
+    let streaks: Reservation<FailureStreak>
     /// ``bufferSize`` bytes that every copy goes through.
     let buffer: UnsafeMutableRawPointer
 
@@ -63,6 +69,10 @@ struct Worker: ~Copyable {
     /// Directions that have more to do than one turn allows.
     var queue: [Slot] = []
     var spareQueue: [Slot] = []
+    /// Fates that are being carried out.
+    var sweep: Sweep?
+    /// The newest turn of a fate that has been.
+    var sweptThrough: UInt64 = 0
     var lastEpoch: UInt32 = 0
     /// What the pump at work has moved.
     var moved = Moved()
@@ -74,10 +84,13 @@ struct Worker: ~Copyable {
     var lastShortage: Instant?
 
     init(
-        desk: WorkerDesk, limits: ProxyLimits, workers: Int, cells: LoadCells, listenerCells: LoadCells,
+        desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands, limits: ProxyLimits, workers: Int,
+        cells: LoadCells, listenerCells: LoadCells,
         listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk, seed: UInt64
     ) throws(SystemError) {
         self.desk = desk
+        self.board = board
+        self.doors = doors
         self.limits = limits
         self.cells = cells
         self.listenerCells = listenerCells
@@ -88,6 +101,7 @@ struct Worker: ~Copyable {
         connections = Reservation(capacity: limits.connectionsPerWorker)
         halves = Reservation(capacity: 2 * limits.connectionsPerWorker)
         lanes = Reservation(capacity: 2 * limits.connectionsPerWorker)
+        streaks = Reservation(capacity: cells.capacity)
         indices = IndexPool(capacity: limits.connectionsPerWorker)
         timers = TimerWheel(capacity: 256)
         held = HeldBytes(capacity: limits.heldBlocksPerWorker)
@@ -121,6 +135,7 @@ struct Worker: ~Copyable {
                 dispatch(token, readiness)
             }
             if !queue.isEmpty { runQueue() }
+            if sweep != nil { continueSweep() }
             if lastShortage != nil { endPauses() }
             fireTimers()
             if phase > .serving, isDone() { break }
@@ -143,7 +158,11 @@ struct Worker: ~Copyable {
     /// Takes what the control thread has changed.
     private mutating func heed() {
         desk.wake.clear()
+        // The turn first: the set that is adopted then is at least the one that it came with.
+        let turn = board.latestTurn
         upstreams.adoptLatest(random: &random)
+        heedFates(through: turn)
+        heedDoors()
         let wanted = desk.wanted.load(ordering: .acquiring)
         if wanted >= .draining, phase < .draining {
             phase = .draining
@@ -174,7 +193,7 @@ struct Worker: ~Copyable {
 
     /// How long the next wait may last, in milliseconds; negative is for ever.
     private mutating func patience() -> Int32 {
-        if !queue.isEmpty { return 0 }
+        if !queue.isEmpty || sweep != nil { return 0 }
         var wait = Int64.max
         if let wakeUp = timers.nextWakeUp { wait = Int64(wakeUp.count) - Int64(present.count) }
         if lastShortage != nil, let pauseEnds = acceptResumes ?? lastShortage.map({ $0 + Self.acceptRecovery }) {
@@ -205,12 +224,12 @@ struct Worker: ~Copyable {
         desk.endpoints.add(UInt64(amount), row: Int(cell), column: column.rawValue)
     }
 
-    mutating func tell(_ kind: Notice.Kind, about index: UInt32, _ error: SystemError? = nil) {
+    mutating func tell(_ kind: Notice.Kind, about index: UInt32, _ error: SystemError? = nil, streak: UInt32 = 0) {
         let connection = connections[index]
         desk.tell(
             Notice(
                 kind: kind, listener: connection.listener, upstream: connection.upstream, cell: connection.cell,
-                detail: error?.code ?? 0))
+                detail: error?.code ?? 0, streak: streak))
     }
 }
 

@@ -46,6 +46,8 @@ package struct ListenerReport: Codable, Hashable, Sendable {
         case listening
         /// Accepting waits for file descriptors or memory.
         case paused
+        /// The local instance refuses connections, so callers are refused here.
+        case failing
         case draining
     }
 
@@ -104,6 +106,10 @@ package struct EndpointReport: Codable, Hashable, Sendable {
     package var connections: Int = 0
     package var connectionsTotal: UInt64 = 0
     package var failuresTotal: UInt64 = 0
+    /// Connections closed at rest because their endpoint was given up.
+    package var drainedTotal: UInt64 = 0
+    /// Connections aborted because their endpoint was given up.
+    package var resetTotal: UInt64 = 0
     package var receivedBytesTotal: UInt64 = 0
     package var sentBytesTotal: UInt64 = 0
 
@@ -132,6 +138,8 @@ extension EndpointReport {
         try container.encode(connections, forKey: .connections)
         try container.encode(connectionsTotal, forKey: .connectionsTotal)
         try container.encode(failuresTotal, forKey: .failuresTotal)
+        try container.encode(drainedTotal, forKey: .drainedTotal)
+        try container.encode(resetTotal, forKey: .resetTotal)
         try container.encode(receivedBytesTotal, forKey: .receivedBytesTotal)
         try container.encode(sentBytesTotal, forKey: .sentBytesTotal)
     }

@@ -59,7 +59,7 @@ struct ReportJSONTests {
             Set(endpoint.keys) == [
                 "address", "member", "zone", "state", "reason", "weight", "outstanding", "connections",
                 "connections_total",
-                "failures_total", "received_bytes_total", "sent_bytes_total",
+                "failures_total", "drained_total", "reset_total", "received_bytes_total", "sent_bytes_total",
             ])
     }
 

@@ -35,6 +35,18 @@ struct NoticeLogTests {
                 "warning upstream web: 127.0.0.1:8002 did not accept a connection: Connection refused"
             ),
             (
+                notice(.endpointReset, endpoint: 1),
+                "warning upstream web: 127.0.0.1:8002 reset a connection before it had answered"
+            ),
+            (
+                notice(.instanceRefused, listener: 1, detail: ECONNREFUSED),
+                "error listener side: the local instance did not accept a connection: Connection refused; callers are refused until it does"
+            ),
+            (
+                notice(.listenFailed, detail: EADDRINUSE),
+                "error listener edge cannot accept again: Address already in use"
+            ),
+            (
                 notice(.noEndpoint, listener: 1),
                 "error upstream web: no endpoint could be given to a client of listener side; it was closed"
             ),

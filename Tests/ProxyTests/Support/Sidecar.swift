@@ -71,6 +71,27 @@ final class Sidecar {
         plane.publish(try discovery.configure([options], at: Kernel.now()))
     }
 
+    /// Publishes the upstream with another fate of the connections on one of its endpoints.
+    /// - Parameter state: of the endpoint; `fit` gets new connections.
+    func turn(_ endpoint: Int = 0, to fate: ConnectionFate, state: Fitness.State = .dead) {
+        let before = plane.upstreams.upstreams[0]
+        publish(
+            before.endpoints.enumerated().map { place, old in
+                Endpoint(
+                    identity: old.identity, weight: old.weight,
+                    fitness: place == endpoint ? Fitness(state, because: "The test says so.") : old.fitness,
+                    fate: place == endpoint ? fate : old.fate, cell: old.cell)
+            })
+    }
+
+    /// Publishes the upstream with endpoints, and cells, as the test makes them.
+    func publish(_ endpoints: [Endpoint]) {
+        let before = plane.upstreams
+        let snapshot = UpstreamSnapshot(
+            options: before.upstreams[0].options, endpoints: endpoints, version: before.upstreams[0].version + 1)
+        plane.publish(UpstreamSet(version: before.version + 1, upstreams: [snapshot]))
+    }
+
     // MARK: What it says of itself
 
     var listener: ListenerReport { plane.report().listeners[0] }
@@ -82,6 +103,19 @@ final class Sidecar {
         eventually {
             plane.connections == 0 && endpoints.allSatisfy { $0.connections == 0 && $0.outstanding == 0 }
         }
+    }
+
+    /// The load cell of an endpoint.
+    func cell(_ endpoint: Int = 0) -> LoadCells.Index { plane.upstreams.upstreams[0].endpoints[endpoint].cell }
+
+    /// What it has seen of endpoints, from the last time on, once that is as much as `count`.
+    func observations(_ count: Int) -> [Observation] {
+        var observations: [Observation] = []
+        _ = eventually {
+            _ = plane.takeNotices { if let observation = $0.observation { observations.append(observation) } }
+            return observations.count >= count
+        }
+        return observations
     }
 
     /// Whether what it has to say, from the last time on, comes to just this.

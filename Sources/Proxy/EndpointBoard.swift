@@ -1,0 +1,142 @@
+// What the control thread writes about load cells and workers read: what becomes of the connections on each, and
+// whether a cell has changed hands.
+//
+// A connection keeps its endpoint's cell and nothing of the snapshot, so this is how it is reached when its endpoint's
+// fate turns. By cell, not by a search of the new snapshot: workers spend nothing on a set in which no fate has turned,
+// however many endpoints it has. A fate is a state; that it has turned is a number that grows, so a worker that has
+// slept through several turns makes up for all of them with one sweep.
+//
+// A fate that stays what it was turns too when its cause does: whoever was placed on a suspect endpoint for want of a
+// fitter one is not spared when that endpoint dies.
+
+import Stats
+import Synchronization
+import Upstreams
+
+final class EndpointBoard: Sendable {
+    /// What becomes of the connections that were placed on an endpoint before its fate turned.
+    struct Verdict {
+        var fate: ConnectionFate
+        /// Which turn of all made it so; zero where there was none.
+        var turn: UInt64
+    }
+
+    /// What a new set says otherwise than the one before.
+    struct Changes {
+        /// Cells that name another endpoint than before, or their first.
+        var fresh: [LoadCells.Index] = []
+        fileprivate var turned: [Turn] = []
+    }
+
+    fileprivate struct Turn {
+        var cell: LoadCells.Index
+        var fate: ConnectionFate
+        var cause: UInt64
+    }
+
+    private enum Column: Int, CaseIterable {
+        case verdict, tenancy
+        /// The state of the endpoint whose connections are to end; zero for none.
+        case cause
+    }
+
+    private let words: CounterTable
+    /// The newest turn to a fate that ends connections.
+    private let latest = Atomic<UInt64>(0)
+    /// By cell, the comparison that last met it in the older of two snapshots.
+    private let marks = Mutex<(marks: [UInt32], last: UInt32)>(([], 0))
+
+    init(cells: Int) { words = CounterTable(rows: cells, columns: Column.allCases.count) }
+
+    // MARK: Reading, on any thread
+
+    var latestTurn: UInt64 { latest.load(ordering: .acquiring) }
+
+    func verdict(on cell: LoadCells.Index) -> Verdict {
+        let word = words.read(row: Int(cell), column: Column.verdict.rawValue)
+        return Verdict(fate: Self.fates[Int(word & 3)], turn: word >> 2)
+    }
+
+    /// Changes when the cell goes to another endpoint.
+    func tenancy(of cell: LoadCells.Index) -> UInt64 { words.read(row: Int(cell), column: Column.tenancy.rawValue) }
+
+    // MARK: Writing, on the control thread
+
+    /// Compares `set` with the one before, and takes note of cells that have changed hands.
+    ///
+    /// O(endpoints of the upstreams that changed). To be called before `set` is published, for nobody may count in a
+    /// fresh cell yet; what else has changed takes effect by ``apply(_:)``.
+    func compare(_ set: UpstreamSet, with before: UpstreamSet?) -> Changes {
+        var changes = Changes()
+        marks.withLock { state in
+            for (place, snapshot) in set.upstreams.enumerated() {
+                let last = before.flatMap { place < $0.upstreams.count ? $0.upstreams[place] : nil }
+                if snapshot === last { continue }
+                compare(snapshot, with: last, &state.marks, &state.last, &changes)
+            }
+        }
+        return changes
+    }
+
+    private func compare(
+        _ snapshot: UpstreamSnapshot, with last: UpstreamSnapshot?, _ marks: inout [UInt32], _ mark: inout UInt32,
+        _ changes: inout Changes
+    ) {
+        // After four thousand million comparisons a mark of long ago could pass for this one's.
+        if mark == .max { marks = [] }
+        mark = mark == .max ? 1 : mark + 1
+        func meet(_ cell: LoadCells.Index) -> Bool {
+            if Int(cell) >= marks.count {
+                marks += Array(repeating: 0, count: max(Int(cell) + 1 - marks.count, marks.count))
+            }
+            defer { marks[Int(cell)] = mark }
+            return marks[Int(cell)] != mark
+        }
+        if let last { for place in last.endpoints.indices { _ = meet(unsafe last.records[place].cell) } }
+        for place in snapshot.endpoints.indices {
+            let record = unsafe snapshot.records[place]
+            if meet(record.cell) {
+                words.add(1, row: Int(record.cell), column: Column.tenancy.rawValue)
+                changes.fresh.append(record.cell)
+            }
+            let cause = record.fate == .keep ? 0 : Self.code(of: snapshot.endpoints[place].fitness.state)
+            if verdict(on: record.cell).fate != record.fate || self.cause(on: record.cell) != cause {
+                changes.turned.append(Turn(cell: record.cell, fate: record.fate, cause: cause))
+            }
+        }
+    }
+
+    /// Lets fates turn.
+    ///
+    /// To be called once the set is published: a worker that knows of the turn then places nobody by the older set.
+    /// - Returns: whether there are connections to end, for which workers are to be woken.
+    @discardableResult
+    func apply(_ changes: Changes) -> Bool {
+        let before = latest.load(ordering: .relaxed)
+        var turn = before
+        for change in changes.turned {
+            if change.fate != .keep { turn += 1 }
+            let last = change.fate == .keep ? verdict(on: change.cell).turn : turn
+            set(.cause, of: change.cell, to: change.cause)
+            set(.verdict, of: change.cell, to: last << 2 | Self.code(of: change.fate))
+        }
+        latest.store(turn, ordering: .releasing)
+        return turn != before
+    }
+
+    private func set(_ column: Column, of cell: LoadCells.Index, to word: UInt64) {
+        let before = words.read(row: Int(cell), column: column.rawValue)
+        words.add(word &- before, row: Int(cell), column: column.rawValue)
+    }
+
+    private func cause(on cell: LoadCells.Index) -> UInt64 { words.read(row: Int(cell), column: Column.cause.rawValue) }
+
+    private static func code(of state: Fitness.State) -> UInt64 {
+        UInt64(1 + (Fitness.State.allCases.firstIndex(of: state) ?? 0))
+    }
+
+    private static func code(of fate: ConnectionFate) -> UInt64 { UInt64(fates.firstIndex(of: fate) ?? 0) }
+
+    /// In the order of their codes; what fresh memory says is the first.
+    private static let fates = [ConnectionFate.keep, .drain, .reset, .keep]
+}
