@@ -53,11 +53,12 @@ extension Configuration {
 // MARK: - How long its tag may get
 
 extension AdvertisedService {
-    /// Its tag's value with every attribute, in the longest state, and at the longest port where none is known yet.
+    /// Its tag's value in the longest state, and at the longest port where none is known yet. A weight that is
+    /// standard is not said.
     fileprivate var longestValue: String {
         let host = host.map { "\($0)".dropLast(2) } ?? ""  // An address ends in ":0".
-        let attributes = ";weight=\(weight.value);health=draining\(hasListener ? ";load=1" : "")"
-        return "\(host):\(port == 0 ? .max : port)\(attributes)"
+        let weight = weight == .standard ? "" : ";weight=\(weight.value)"
+        return "\(host):\(port == 0 ? .max : port)\(weight);health=draining\(hasListener ? ";load=1" : "")"
     }
 }
 

@@ -65,7 +65,7 @@ extension Assembly {
         if let value = tuning[Tuning.gossipNodes] { options.gossipNodes = value }
         if let value = tuning[Tuning.pushPullInterval] { options.pushPullInterval = value }
         if options.probeTimeout > options.probeInterval {
-            let isWritten = tuning.written.contains(Tuning.probeTimeout.field.key)
+            let isWritten = tuning.gives(Tuning.probeTimeout)
             log.add(
                 "probe_timeout \(options.probeTimeout.written) is longer than probe_interval \(options.probeInterval.written); write a shorter one",
                 at: isWritten ? tuning.place(of: Tuning.probeTimeout) : tuning.place(of: Tuning.probeInterval))
@@ -75,7 +75,7 @@ extension Assembly {
 
     private mutating func label(_ section: CheckedSection) -> Label? {
         guard let text = section[Keys.label] else {
-            return section.written.contains(Keys.label.field.key) ? nil : Label.none
+            return section.gives(Keys.label) ? nil : Label.none
         }
         guard let label = Label(text) else {
             log.add(
@@ -103,7 +103,7 @@ extension Assembly {
 
     /// Others must be told an address that leads here.
     private mutating func refuseUnknownWhere(_ section: CheckedSection, _ bind: SocketAddress) {
-        guard !section.written.contains(Keys.advertise.field.key) else {
+        guard !section.gives(Keys.advertise) else {
             if let advertise = section[Keys.advertise], advertise.isUnspecified {
                 log.add(
                     "advertise \(advertise) leads nowhere; write the address at which others reach this node",

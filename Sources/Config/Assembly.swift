@@ -44,7 +44,7 @@ struct Assembly {
     private mutating func node(_ section: CheckedSection) -> NodeOptions? {
         typealias Keys = Schema.Node
         var name = section[Keys.name]
-        if !section.written.contains(Keys.name.field.key) {
+        if !section.gives(Keys.name) {
             do throws(ScalarFault) {
                 name = try ScalarReading.name(hostName)
             } catch {
@@ -60,7 +60,7 @@ struct Assembly {
     private mutating func admin(_ section: CheckedSection) -> AdminOptions? {
         typealias Keys = Schema.Admin
         guard let bind = section[Keys.bind] else { return nil }
-        if !bind.isLocal, !section.written.contains(Keys.tokenFile.field.key) {
+        if !bind.isLocal, !section.gives(Keys.tokenFile) {
             log.add(
                 "the admin address \(bind) is reachable from other machines; add token_file, or bind to 127.0.0.1 or unix:/path",
                 at: section.place(of: Keys.bind))

@@ -30,11 +30,11 @@ struct CheckedSection: Sendable {
     /// Where the mapping begins.
     var place: Place
     var values: [String: Checked] = [:]
-    /// Keys that the file gives, whether their values are right or not.
-    var written: Set<String> = []
+    /// Keys that the file gives, whether their values are right or not, and where they stand.
+    var written: [String: Place] = [:]
 
     /// Whether the file gives `key`, rightly or wrongly.
-    func gives<Value>(_ key: Key<Value>) -> Bool { written.contains(key.field.key) }
+    func gives<Value>(_ key: Key<Value>) -> Bool { written[key.field.key] != nil }
 
     /// The value of `key`, its default included; nil if there is none, or none of the right shape.
     subscript<Value>(key: Key<Value>) -> Value? {

@@ -68,10 +68,8 @@ struct SchemaCheck {
     ) -> CheckedSection {
         var checked = CheckedSection(place: place)
         var replaced: Set<String> = []
-        var places: [String: Place] = [:]
         for entry in entries {
-            checked.written.insert(entry.key)
-            places[entry.key] = entry.place
+            checked.written[entry.key] = entry.place
             if let field = section.fields.first(where: { $0.key == entry.key }) {
                 if case .null = entry.value.content {
                     // An empty value has its place at the end of the line, or on the next; the key says more.
@@ -88,12 +86,12 @@ struct SchemaCheck {
                 log.add(section.refusal(of: entry.key), at: entry.place)
             }
         }
-        refuseOthersThanOne(of: section, places, replaced, at: place)
-        for companion in section.companions where !checked.written.contains(companion.needs) {
-            guard let place = places[companion.key] else { continue }
+        refuseOthersThanOne(of: section, checked.written, replaced, at: place)
+        for companion in section.companions where checked.written[companion.needs] == nil {
+            guard let place = checked.written[companion.key] else { continue }
             log.add("\(companion.key) needs \(companion.needs); add it, or remove \(companion.key)", at: place)
         }
-        for field in section.fields where !checked.written.contains(field.key) {
+        for field in section.fields where checked.written[field.key] == nil {
             switch field.absence {
             case .refused:
                 if replaced.contains(field.key) { break }
@@ -113,12 +111,15 @@ struct SchemaCheck {
     }
 
     /// Of fields that stand in for each other.
-    /// - Parameter replaced: keys that one of later stands in for.
+    /// - Parameters:
+    ///   - written: where each key stands.
+    ///   - replaced: keys that one of later stands in for.
+    ///   - place: of the mapping.
     private mutating func refuseOthersThanOne(
-        of section: Section, _ places: [String: Place], _ replaced: Set<String>, at place: Place
+        of section: Section, _ written: [String: Place], _ replaced: Set<String>, at place: Place
     ) {
         for group in section.alternatives {
-            let given = group.filter { places[$0] != nil }
+            let given = group.filter { written[$0] != nil }
             guard let first = given.first else {
                 if replaced.isDisjoint(with: group) {
                     log.add("\(section.noun) needs \(group.alternatives); add one", at: place)
@@ -126,7 +127,7 @@ struct SchemaCheck {
                 continue
             }
             guard given.count > 1 else { continue }
-            let last = given.compactMap { places[$0] }.max() ?? place
+            let last = given.compactMap { written[$0] }.max() ?? place
             let all = given.dropFirst().reduce(first) { "\($0) and \($1)" }
             log.add("\(section.noun) has \(all); keep one", at: last)
         }

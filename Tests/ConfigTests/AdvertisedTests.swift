@@ -88,7 +88,7 @@ struct AdvertisedTests {
     func fullMeta() throws {
         func text(padding: Int) -> String {
             """
-            services: [{name: a, address: 127.0.0.1:1}, {name: b, address: 127.0.0.1:2, advertise: "[fd00::1]:1"}]
+            services: [{name: a, address: 127.0.0.1:1, weight: 9999}, {name: b, address: 127.0.0.1:2, advertise: "[fd00::1]:1"}]
             node: {tags: {x: "\(String(repeating: "x", count: 200))", y: "\(String(repeating: "y", count: padding))"}}
             \(inbound("\"0.0.0.0:0\""))
             """
@@ -99,8 +99,8 @@ struct AdvertisedTests {
             tags["x"] = String(repeating: "x", count: 200)
             tags["y"] = String(repeating: "y", count: padding)
             tags["remora"] = "1:65535"
-            tags["svc.a"] = ":65535;weight=100;health=draining;load=1"
-            tags["svc.b"] = "[fd00::1]:1;weight=100;health=draining"
+            tags["svc.a"] = ":65535;weight=9999;health=draining;load=1"
+            tags["svc.b"] = "[fd00::1]:1;health=draining"
             return tags.meta.count
         }
         let most = try #require((0...255).last { length(padding: $0) <= 512 })

@@ -173,10 +173,10 @@ extension BadFile {
             \(outbound)
             \(fleet)
             services:
-            \((1...12).map { "- {name: service-\($0), address: 127.0.0.1:\($0)}" }.joined(separator: "\n"))
+            \((1...15).map { "- {name: service-\($0), address: 127.0.0.1:\($0)}" }.joined(separator: "\n"))
             """,
             faults: [
-                "edge.yaml:5:1: error: the tags of this node and its services take up to 551 bytes; gossip carries 512, so shorten them or have fewer"
+                "edge.yaml:5:1: error: the tags of this node and its services take up to 526 bytes; gossip carries 512, so shorten them or have fewer"
             ]),
     ]
 
