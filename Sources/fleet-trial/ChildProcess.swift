@@ -61,13 +61,14 @@ final class ChildProcess: Sendable {
     }
 
     /// Whether it has ended; a process that has is waited for here.
-    var hasEnded: Bool { wait(WNOHANG) != nil }
+    var hasEnded: Bool { reap() != nil }
 
     /// Waits for its end.
     /// - Returns: its exit code; 128 and the number of the signal that ended it.
     @discardableResult
     func exitCode() -> Int32 {
-        let status = wait(0) ?? 0
+        awaitEnd()
+        let status = reap() ?? 0
         return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
     }
 
@@ -77,14 +78,18 @@ final class ChildProcess: Sendable {
         exitCode()
     }
 
-    private func wait(_ flags: Int32) -> Int32? {
+    /// Not under the lock, or nobody could send it the signal that ends it; until it is reaped the id stays its own.
+    private func awaitEnd() {
+        var what = unsafe siginfo_t()
+        while unsafe waitid(P_PID, id_t(id), &what, WEXITED | WNOWAIT) == -1, errno == EINTR {}
+    }
+
+    /// - Returns: nil of a process that has not ended.
+    private func reap() -> Int32? {
         status.withLock { status in
             guard status == nil else { return status }
-            var (answer, word): (pid_t, Int32) = (0, 0)
-            repeat {
-                answer = unsafe waitpid(id, &word, flags)
-            } while answer == -1 && errno == EINTR
-            if answer == id { status = word }
+            var word: Int32 = 0
+            if unsafe waitpid(id, &word, WNOHANG) == id { status = word }
             return status
         }
     }

@@ -2,7 +2,7 @@
 //
 // The kernel counts per source address, so both programs are measured the same way and from outside; a program's own
 // counters are its own word. The namespaces, of processes as well, end with the program: whatever ends it, nothing that
-// it started is left.
+// it started is left (unshare and setpriv of util-linux see to it).
 
 import Foundation
 import Glibc
@@ -14,8 +14,9 @@ enum OwnNetwork {
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let rights = geteuid() == 0 ? [] : ["--map-root-user"]
         let namespaces = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        return try processes.run(
-            "unshare", rights + namespaces + ["--", program] + CommandLine.arguments.dropFirst() + [flag])
+        // Even SIGKILL of this process reaches them; the thread that starts it waits for it, so it does not end before.
+        let words = ["--pdeathsig", "KILL", "--", "unshare"] + rights + namespaces + ["--", program]
+        return try processes.run("setpriv", words + CommandLine.arguments.dropFirst() + [flag])
     }
 
     /// Brings loopback up and begins to count; to be called within.
