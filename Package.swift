@@ -81,6 +81,13 @@ let package = Package(
         .executableTarget(
             name: "wire-benchmark", dependencies: ["Vocabulary", "Gossip", "GossipWire", "TLS"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "fleet-trial",
+            dependencies: [
+                "Vocabulary", "Stats", "Reactor", "Admin",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
 
         tests("VocabularyTests", ["Vocabulary"]),
         tests("StatsTests", ["Stats"]),
@@ -99,6 +106,7 @@ let package = Package(
         tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
         tests("ConfigTests", ["Config", "Gossip", "GossipWire", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
+        tests("FleetTrialTests", ["fleet-trial", "Vocabulary"]),
         tests(
             "RemoraTests",
             [
