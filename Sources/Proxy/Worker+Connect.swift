@@ -151,6 +151,8 @@ extension Worker {
             halves[.server(index)] = Half()
         }
         lanes[.client(index)].flow.sinkIsFull()
+        // That was for the endpoint it leaves.
+        connections[index].isLeaving = false
         unplace(index)
     }
 
