@@ -64,7 +64,7 @@ let package = Package(
             "Node",
             [
                 "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Reactor",
-                "GossipNet", "Proxy", "Config", "Admin",
+                "GossipNet", "Stores", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire"]),
@@ -95,6 +95,7 @@ let package = Package(
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
+        tests("StoresTests", ["Vocabulary", "TLS", "Reactor", "Stores"]),
         tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
         tests("ConfigTests", ["Config", "Gossip", "GossipWire"]),
         tests("AdminTests", ["Admin"]),
