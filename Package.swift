@@ -65,6 +65,7 @@ let package = Package(
             [
                 "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Reactor",
                 "GossipNet", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
+                "GossipNet", "Stores", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire"]),
@@ -103,6 +104,7 @@ let package = Package(
         tests("ReactorTests", ["Reactor"]),
         tests("HealthChecksTests", ["Vocabulary", "Reactor", "HealthChecks"]),
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
+        tests("StoresTests", ["Vocabulary", "TLS", "Reactor", "Stores"]),
         tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
         tests("ConfigTests", ["Config", "Gossip", "GossipWire", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),

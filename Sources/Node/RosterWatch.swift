@@ -19,8 +19,8 @@ final class RosterWatch {
     init(
         _ options: RosterOptions, stateDirectory: String?, desk: RosterDesk, seed: UInt64, logger: Logger
     ) throws {
-        source = try RosterSource(options, stateDirectory: stateDirectory, seed: seed) { text in
-            try RosterFile.parse(Array(text.utf8), file: options.place).sorted()
+        source = try RosterSource(options, stateDirectory: stateDirectory, seed: seed) { bytes in
+            try RosterFile.parse(bytes, file: options.place)
         }
         self.desk = desk
         self.logger = logger
