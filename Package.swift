@@ -39,6 +39,7 @@ let package = Package(
         core("Serf", ["Vocabulary", "Gossip", "GossipWire"]),
         core("Upstreams", ["Vocabulary", "Stats"]),
         core("Routing", ["Vocabulary"]),
+        core("FleetLoad", ["Vocabulary", "GossipWire", "Upstreams"]),
         core("Balancing", ["Vocabulary", "Upstreams"]),
         core("Forwarding", ["Vocabulary"]),
         core("TLS", ["COpenSSL"]),
@@ -68,7 +69,7 @@ let package = Package(
                 "GossipNet", "Stores", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire"]),
+        core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "FleetLoad"]),
         .executableTarget(
             name: "remora",
             dependencies: [
@@ -97,6 +98,7 @@ let package = Package(
         tests("SerfTests", ["Vocabulary", "Gossip", "GossipWire", "Serf"]),
         tests("SimulationTests", ["Vocabulary", "Gossip", "GossipWire", "Simulation"]),
         tests("UpstreamsTests", ["Upstreams"]),
+        tests("FleetLoadTests", ["Vocabulary", "GossipWire", "Upstreams", "FleetLoad"]),
         tests("RoutingTests", ["Routing"]),
         tests("TLSTests", ["TLS"]),
         tests("BalancingTests", ["Balancing"]),

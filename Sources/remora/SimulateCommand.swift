@@ -44,7 +44,7 @@ struct SimulateMembershipCommand: ParsableCommand {
         _ = try fleet.experimentOptions()
         if record != nil, try !fleet.isOneRun() {
             throw ValidationError(
-                "--record needs one run; add --experiment NAME (false-positives and slow compare several) and --runs 1, "
+                "--record needs one run; add --experiment NAME (false-positives, slow and telemetry compare several) and --runs 1, "
                     + "with one size in --nodes")
         }
     }
