@@ -65,8 +65,7 @@ let package = Package(
             "Node",
             [
                 "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Reactor",
-                "GossipNet", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
-                "GossipNet", "Stores", "Proxy", "Config", "Admin",
+                "GossipNet", "FleetLoad", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "FleetLoad"]),
