@@ -10,6 +10,9 @@ internal import Vocabulary
 /// Identity, hence a class: its upstream, its member and its wake-up all speak of the same one. Only the control thread
 /// touches it.
 final class TrackedEndpoint {
+    /// As the next snapshot shows it; nil before it was judged for the first time. First, as every set reads it of all.
+    var published: Endpoint?
+
     let identity: EndpointIdentity
     /// Its upstream's place.
     let upstream: Int
@@ -24,9 +27,6 @@ final class TrackedEndpoint {
     var isCondemned = false
     /// When its slow start began.
     var rampStart: Instant?
-    /// As the next snapshot shows it; nil before it was judged for the first time.
-    var published: Endpoint?
-
     /// Owned by ``WakeQueue``; `wake` has a meaning only with a position.
     var wake = Instant(nanoseconds: 0)
     var wakePosition: Int?
