@@ -19,14 +19,25 @@ extension Assembly {
             refuseUnknownWhere(section, bind)
         }
         let roster = section[Keys.roster].map { self.roster($0) }
-        guard let bind = section[Keys.bind], var options, let label, let tags,
-            let budget = section[Keys.telemetry]?[RemoraSchema.Telemetry.bytesPerSecond]
-        else { return nil }
+        let budget = section[Keys.telemetry].flatMap { telemetryBudget($0) }
+        guard let bind = section[Keys.bind], var options, let label, let tags, let budget else { return nil }
         options.seeds = join.compactMap { PeerAddress($0) }
         return MembershipOptions(
             bind: bind, advertise: section[Keys.advertise].flatMap { PeerAddress($0) }, join: options.seeds,
             gossip: options, keys: section[Keys.keys] ?? [], label: label, tags: tags,
             telemetryBytesPerSecond: budget, roster: roster ?? nil)
+    }
+
+    /// Below a KiB the longest report is not sure to fit.
+    private mutating func telemetryBudget(_ section: CheckedSection) -> ByteCount? {
+        typealias Telemetry = RemoraSchema.Telemetry
+        guard let budget = section[Telemetry.bytesPerSecond] else { return nil }
+        if budget.bytes > 0, budget < .kibibytes(1) {
+            log.add(
+                "bytes_per_second \(budget.written) leaves no room for a report; write 1KiB or more, or 0B to send none",
+                at: section.place(of: Telemetry.bytesPerSecond))
+        }
+        return budget
     }
 
     /// Nil for one with a fault: then there is no configuration.

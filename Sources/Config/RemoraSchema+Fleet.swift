@@ -9,7 +9,7 @@ extension RemoraSchema {
     enum Telemetry {
         static let bytesPerSecond = Key.size(
             "bytes_per_second", ByteCount(0) ... .mebibytes(1), or: .read("2KiB"),
-            "What this node sends of its own load; 0B: nothing.")
+            "What this node sends of load reports, at least 1KiB; 0B: nothing.")
 
         static let section = Section("telemetry", [bytesPerSecond.field])
     }

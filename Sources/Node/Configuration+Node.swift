@@ -28,6 +28,11 @@ extension Configuration {
         return places
     }
 
+    /// The services with an inbound listener, and the upstreams of their instances.
+    var inboundServices: [(name: String, upstream: String)] {
+        services.compactMap { service in inboundListener(of: service.name).map { (service.name, $0.upstream) } }
+    }
+
     /// When a view of the fleet that collapses is not believed: nobody answers for five probes, and not in less than 5 s.
     var isolation: LastKnownGood.Options {
         var options = LastKnownGood.Options()

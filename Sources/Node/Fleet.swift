@@ -5,6 +5,7 @@
 
 import Admin
 import Config
+import FleetLoad
 import Gossip
 import GossipNet
 import GossipWire
@@ -55,6 +56,15 @@ struct FleetSnapshot: Sendable {
     let healthScore: Int
     let queued: Int
     let viewChecksum: UInt64
+    /// Nil where telemetry is off.
+    let telemetry: Telemetry?
+
+    struct Telemetry: Sendable {
+        let summary: LoadReports.Summary
+        let counters: LoadCounters
+        /// Outstanding requests as the members' own sidecars count them: by service, by member.
+        let outstanding: [String: [String: Int]]
+    }
 }
 
 /// Where the control thread leaves its snapshots.
@@ -98,6 +108,11 @@ final class Fleet {
     /// The keys that packets are sealed with and opened by.
     private var adopted: [[UInt8]]
     private var published = Instant(nanoseconds: .min)
+    /// Nil where telemetry is off.
+    private var loads: LoadReports?
+    /// What telemetry tells of this node.
+    var sampleLoads: (Instant) -> [String: ServiceLoad] = { _ in [:] }
+    private var loadDatagrams: [LoadDatagram] = []
 
     /// - Parameters:
     ///   - services: tags that this node bears from the start beside the config's.
@@ -124,6 +139,13 @@ final class Fleet {
         let core = try SerfAgent(
             name: directory.intern(name), address: address, tags: options.tags.adding(services), gossip: gossip, directory: directory,
             random: SeededRandom(seed: random.next()))
+        if options.telemetryBytesPerSecond.bytes > 0 {
+            loads = LoadReports(
+                of: name,
+                options: TelemetryOptions(
+                    bytesPerSecond: options.telemetryBytesPerSecond, packetOverhead: layers.packetOverhead,
+                    packetBudget: gossip.packetBudget))
+        }
         driver = try GossipDriver(
             core, on: sockets, layers: layers, directory: directory, streamTimeout: gossip.streamTimeout)
         self.desk = desk
@@ -136,6 +158,8 @@ final class Fleet {
         log.write(event, names: driver.directory, because: reason(of: event), at: Kernel.now())
         note(event)
         switch event {
+        case .member(.user(let body, _)):
+            if LoadMessage.isOne(body.span) { loads?.receive(body.span, at: Kernel.now()) }
         case .member(let event): publish(event)
         case .keyring(let command, let ticket):
             // More questions in one turn than operators ask are somebody's flood.
@@ -161,15 +185,34 @@ final class Fleet {
             .member(.cleared(let id)), .member(.died(let id)), .member(.left(let id)), .status(let id, _):
             noteMember(id)
         // Its name is free after this turn.
-        case .reaped(let id): changes.append(.forgotten(driver.directory.name(of: id)))
+        case .reaped(let id):
+            let name = driver.directory.name(of: id)
+            loads?.remove(name)
+            changes.append(.forgotten(name))
         case .member, .event, .query, .keyring, .refutedLeave, .leave, .refused, .ignored: break
         }
     }
 
     private func noteMember(_ id: MemberID) {
         guard let view = driver.core.view(of: id) else { return }
-        let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
-        changes.append(.member(FleetMember(member, own: name)))
+        let member = FleetMember(
+            FleetSnapshot.Member(view, in: driver.core, names: driver.directory), own: name)
+        loads?.update(member, at: Kernel.now())
+        changes.append(.member(member))
+    }
+
+    /// Tells the fleet how busy this node is, and what it knows of others, as far as the budget goes.
+    private func tellLoads() {
+        let now = Kernel.now()
+        guard loads.map({ $0.nextWake <= now }) ?? false, !driver.hasLeft else { return }
+        loads?.report(sampleLoads(now), at: now)
+        loads?.wake(at: now, into: &loadDatagrams)
+        // Without a recipient, so that no checksum is added beyond the budget.
+        driver.send(
+            loadDatagrams.compactMap { datagram in
+                PeerAddress(datagram.to).map { Datagram(to: $0, recipient: nil, messages: [.user(datagram.body)]) }
+            })
+        loadDatagrams.removeAll(keepingCapacity: true)
     }
 
     /// What discovery has to hear since this was last asked.
@@ -250,13 +293,17 @@ final class Fleet {
     func turn() {
         driver.turn()
         giveAnswers()
+        tellLoads()
         let now = Kernel.now()
         log.writeRefusals(driver.counters, last: driver.lastRefusal, at: now)
         publishIfDue()
     }
 
     var nextWake: Instant {
-        driver.revision == publishedRevision ? driver.nextWake : min(driver.nextWake, published + Self.shortestPause)
+        var next = driver.nextWake
+        if driver.revision != publishedRevision { next = min(next, published + Self.shortestPause) }
+        if let loads, !driver.hasLeft { next = min(next, loads.nextWake) }
+        return next
     }
 
     private func collectMembers() {
@@ -265,6 +312,16 @@ final class Fleet {
         driver.core.forEachMember { view in
             members.append(FleetSnapshot.Member(view, in: driver.core, names: driver.directory))
         }
+    }
+
+    private func telemetry(at now: Instant) -> FleetSnapshot.Telemetry? {
+        guard let loads else { return nil }
+        var outstanding: [String: [String: Int]] = [:]
+        loads.forEachLoad(at: now) { member, service, known in
+            outstanding[service, default: [:]][member] = Int(known.load.outstanding)
+        }
+        return FleetSnapshot.Telemetry(
+            summary: loads.summary(at: now), counters: loads.counters, outstanding: outstanding)
     }
 
     private func publishIfDue() {
@@ -280,7 +337,8 @@ final class Fleet {
         desk.publish(
             FleetSnapshot(
                 name: name, members: members, counters: driver.counters, incarnation: core.incarnation, present: core.present,
-                healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum))
+                healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum,
+                telemetry: telemetry(at: now)))
     }
 }
 

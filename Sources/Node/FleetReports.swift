@@ -87,6 +87,41 @@ extension MembershipReport {
         openedStreamsTotal = counters.openedStreams
         refusedStreamsTotal = counters.refusedStreams
         failedStreamsTotal = counters.failedStreams
+        telemetry = snapshot.telemetry.map { TelemetryReport($0) }
+    }
+}
+
+extension TelemetryReport {
+    fileprivate init(_ telemetry: FleetSnapshot.Telemetry) {
+        self.init()
+        (expected, held) = (telemetry.summary.expected, telemetry.summary.held)
+        ageP50Seconds = telemetry.summary.ageP50.inSeconds
+        ageP99Seconds = telemetry.summary.ageP99.inSeconds
+        oldestSeconds = telemetry.summary.oldest.inSeconds
+        sentDatagramsTotal = telemetry.counters.sentDatagrams
+        sentBytesTotal = telemetry.counters.sentBytes
+        receivedReportsTotal = telemetry.counters.receivedReports
+        refusedMessagesTotal = telemetry.counters.refusedMessages
+    }
+}
+
+extension UpstreamReport {
+    /// Adds what the endpoints' own sidecars say of their load.
+    mutating func add(_ telemetry: FleetSnapshot.Telemetry?, of service: String?) {
+        guard let loads = service.flatMap({ telemetry?.outstanding[$0] }) else { return }
+        for index in endpoints.indices {
+            endpoints[index].fleetOutstanding = endpoints[index].member.flatMap { loads[$0] }
+        }
+    }
+}
+
+extension UpstreamOptions {
+    /// Whose endpoints these are.
+    var service: String? {
+        switch source {
+        case .service(let name): name
+        case .fixed, .members: nil
+        }
     }
 }
 

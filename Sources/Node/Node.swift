@@ -109,6 +109,8 @@ private struct RunningNode {
                 plane: plane, desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
                 logger: logger)
             (fleet, fleetDesk) = try Self.fleet(configuration, services.tags, gossip, events, logger)
+            var sampler = LoadSampler(configuration.inboundServices, plane: plane, at: started)
+            fleet?.sampleLoads = { sampler.sample(at: $0) }
             (roster, rosterDesk) = try Self.roster(configuration, seed: random.next(), logger)
             endpoints = EndpointKeeper(discovery, plane: plane, events: events, logger: logger)
         } catch {
@@ -215,11 +217,16 @@ private struct RunningNode {
         let (rosterDesk, serviceDesk) = (rosterDesk, serviceDesk)
         return AdminSource(
             stats: {
-                let report = plane.report()
+                let (report, snapshot) = (plane.report(), members())
+                let upstreams = zip(report.upstreams, plane.upstreams.upstreams).map { report, upstream in
+                    var report = report
+                    report.add(snapshot?.telemetry, of: upstream.options.service)
+                    return report
+                }
                 return StatsReport(
                     node: node, version: Version.current, uptimeSeconds: (Kernel.now() - started).inSeconds,
-                    listeners: report.listeners, upstreams: report.upstreams, services: serviceDesk.reports,
-                    membership: members().map {
+                    listeners: report.listeners, upstreams: upstreams, services: serviceDesk.reports,
+                    membership: snapshot.map {
                         MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
                     })
             },

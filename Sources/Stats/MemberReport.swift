@@ -88,6 +88,26 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package var openedStreamsTotal: UInt64 = 0
     package var refusedStreamsTotal: UInt64 = 0
     package var failedStreamsTotal: UInt64 = 0
+    /// Nil where telemetry is off.
+    package var telemetry: TelemetryReport?
+
+    package init() {}
+}
+
+/// What is known of the load of others, and what it costs.
+package struct TelemetryReport: Codable, Hashable, Sendable {
+    /// Remoras with services, this node apart, and how many of them have said how busy they are.
+    package var expected = 0
+    package var held = 0
+    /// Of the reports that are held, since they were measured.
+    package var ageP50Seconds = 0.0
+    package var ageP99Seconds = 0.0
+    package var oldestSeconds = 0.0
+    package var sentDatagramsTotal: UInt64 = 0
+    /// Part of the membership's, label and seal at their longest included.
+    package var sentBytesTotal: UInt64 = 0
+    package var receivedReportsTotal: UInt64 = 0
+    package var refusedMessagesTotal: UInt64 = 0
 
     package init() {}
 }

@@ -103,6 +103,8 @@ package struct EndpointReport: Codable, Hashable, Sendable {
     package var reason: String
     package var weight: Int
     package var outstanding: Int = 0
+    /// As the endpoint's own sidecar counts them, from all clients; nil while it is not known.
+    package var fleetOutstanding: Int?
     package var connections: Int = 0
     package var connectionsTotal: UInt64 = 0
     package var failuresTotal: UInt64 = 0
@@ -124,7 +126,7 @@ package struct EndpointReport: Codable, Hashable, Sendable {
 }
 
 extension EndpointReport {
-    /// Writes `member` and `zone` as null where there is none, instead of leaving them out:
+    /// Writes `member`, `zone` and `fleet_outstanding` as null where there is none, instead of leaving them out:
     /// whoever reads the admin port finds every field in every endpoint.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -135,6 +137,7 @@ extension EndpointReport {
         try container.encode(reason, forKey: .reason)
         try container.encode(weight, forKey: .weight)
         try container.encode(outstanding, forKey: .outstanding)
+        try container.encode(fleetOutstanding, forKey: .fleetOutstanding)
         try container.encode(connections, forKey: .connections)
         try container.encode(connectionsTotal, forKey: .connectionsTotal)
         try container.encode(failuresTotal, forKey: .failuresTotal)

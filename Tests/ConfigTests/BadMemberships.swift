@@ -168,6 +168,15 @@ extension BadFile {
                 "edge.yaml:3:75: error: probe_timeout 3s is longer than probe_interval 2s; write a shorter one"
             ]),
         BadFile(
+            "A budget in which no report fits",
+            """
+            \(rest)
+            membership: {bind: 10.0.0.17:7946, telemetry: {bytes_per_second: 1023B}}
+            """,
+            faults: [
+                "edge.yaml:3:66: error: bytes_per_second 1023B leaves no room for a report; write 1KiB or more, or 0B to send none"
+            ]),
+        BadFile(
             "Tags that gossip cannot carry",
             """
             \(rest)
