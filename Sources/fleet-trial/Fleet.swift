@@ -24,7 +24,6 @@ final class Fleet {
     let members: [Member]
     let logs: LogReader
     private let processes: RunningProcesses
-    private let addresses: TrialAddresses
     private let directory: URL
     /// Members that a newcomer is told of.
     private let seeds: [Member]
@@ -42,7 +41,6 @@ final class Fleet {
         members = programs.enumerated().map { number, program in
             Member(number: number, program: program, host: addresses.host(number))
         }
-        self.addresses = addresses
         let members = members
         self.seeds = (0..<seeds).map { members[$0 * members.count / seeds] }
         logs = try LogReader()

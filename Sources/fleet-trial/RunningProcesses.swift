@@ -104,9 +104,13 @@ extension RunningProcesses {
             return source
         }
         defer {
+            // Over already: by a signal, and whoever heard it ends the process with its number.
+            if processes.isOver { while true { pause() } }
             processes.endAll()
             for source in sources { source.cancel() }
         }
         return try await body(processes)
     }
+
+    private var isOver: Bool { state.withLock { $0.isOver } }
 }
