@@ -41,7 +41,7 @@ struct ChaosCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let report = try await RunningProcesses.with { try await run(by: $0) }
+        let report = try await trying { try await RunningProcesses.with { try await run(by: $0) } }
         StandardOutput.write(json ? try StandardOutput.json(report) : report.text)
         if !report.isWell { throw TrialExit.notShown }
     }

@@ -62,22 +62,19 @@ struct CompareCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard inOwnNetwork else {
-            let code = try await RunningProcesses.with { try OwnNetwork.run(with: "--in-own-network", in: $0) }
+            let code = try await trying {
+                try await RunningProcesses.with { try OwnNetwork.run(with: "--in-own-network", in: $0) }
+            }
             throw ExitCode(code)
         }
-        let report = try await RunningProcesses.with { try await run(by: $0) }
-        StandardOutput.write(json ? try StandardOutput.json(report) : report.text)
+        let report = try await trying { try await RunningProcesses.with { try await run(by: $0) } }
+        StandardOutput.write(json ? try StandardOutput.json(report) : report.conclusion)
         if !report.isWell { throw TrialExit.notShown }
     }
 
     private func run(by processes: RunningProcesses) async throws -> ComparisonReport {
         let fleet = try options.fleet()
-        do {
-            try OwnNetwork.begin(processes)
-        } catch {
-            StandardOutput.complain("\(error)")
-            throw TrialExit.unavailable
-        }
+        try OwnNetwork.begin(processes)
         let variants = (only.isEmpty ? Column.allCases : only).map(variant(of:))
         var pace = MeasuredFleet.Pace()
         pace.startPatience = .seconds(patience)
@@ -94,6 +91,8 @@ struct CompareCommand: AsyncParsableCommand {
                     say: StandardOutput.complain)
                 report.measurements.append(try await measured.measure())
             }
+            // At once: the next size may be one that this machine cannot carry.
+            if !json { StandardOutput.write(report.table(of: size) + "\n") }
         }
         return report
     }

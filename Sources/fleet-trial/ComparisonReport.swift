@@ -26,18 +26,18 @@ struct ComparisonReport: Encodable {
     /// No process ended by itself.
     var isWell: Bool { measurements.allSatisfy(\.crashes.isEmpty) }
 
-    var text: String {
-        let sizes = Set(measurements.map(\.members)).sorted()
-        var text = sizes.map(table(of:)).joined(separator: "\n")
+    /// What is said when all is measured, beside the table of each size.
+    var conclusion: String {
+        var text = ""
         if !memoryPerMember.isEmpty {
-            text += "\nmore anonymous memory for each member more in the fleet: "
+            text += "more anonymous memory for each member more in the fleet: "
             text += memoryPerMember.map { "\($0.variant) \($0.bytes.written(0)) B" }.joined(separator: ", ") + "\n"
         }
         for (variant, tuning) in tunings.sorted(by: { $0.key < $1.key }) { text += "\(variant): {\(tuning)}\n" }
         return text + measurements.flatMap(\.crashes).map { $0 + "\n" }.joined()
     }
 
-    private func table(of members: Int) -> String {
+    func table(of members: Int) -> String {
         let columns = measurements.filter { $0.members == members }
         var lines = [["\(members) members, profile \(profile.rawValue)"] + columns.map(\.variant)]
         func add(_ title: String, _ value: (Measurement) -> String) { lines.append([title] + columns.map(value)) }

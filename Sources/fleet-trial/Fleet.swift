@@ -24,8 +24,6 @@ final class Fleet {
     let members: [Member]
     let logs: LogReader
     private let processes: RunningProcesses
-    private let addresses: TrialAddresses
-    private let directory: URL
     /// Members that a newcomer is told of.
     private let seeds: [Member]
 
@@ -42,18 +40,12 @@ final class Fleet {
         members = programs.enumerated().map { number, program in
             Member(number: number, program: program, host: addresses.host(number))
         }
-        self.addresses = addresses
         let members = members
         self.seeds = (0..<seeds).map { members[$0 * members.count / seeds] }
         logs = try LogReader()
-        directory = FileManager.default.temporaryDirectory.appending(path: "fleet-trial-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
     }
 
-    deinit {
-        logs.stop()
-        try? FileManager.default.removeItem(at: directory)
-    }
+    deinit { logs.stop() }
 
     // MARK: Their lives
 
@@ -123,7 +115,7 @@ final class Fleet {
                 admin: "\(member.host):9901"
 
                 """
-            let file = directory.appending(path: "\(member.name).yaml").path
+            let file = processes.directory.appending(path: "\(member.name).yaml").path
             try text.write(toFile: file, atomically: false, encoding: .utf8)
             return ["run", "--config", file, "--threads", "1"]
         }

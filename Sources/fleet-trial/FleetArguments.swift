@@ -18,12 +18,11 @@ struct FleetArguments: ParsableArguments {
 
     /// - Throws: where a program is not there.
     func fleet() throws -> FleetOptions {
-        let beside = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? beside.path
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let path = remora ?? URL(fileURLWithPath: own).deletingLastPathComponent().appending(path: "remora").path
         guard FileManager.default.isExecutableFile(atPath: path) else {
-            StandardOutput.complain("no remora at \(path); build it with: swift build -c release --product remora")
-            throw TrialExit.unavailable
+            throw TrialFailure(
+                description: "no remora at \(path); build it with: swift build -c release --product remora")
         }
         return FleetOptions(remora: path, profile: profile, tuning: tuning)
     }

@@ -30,6 +30,18 @@ enum TrialExit {
     static let unavailable = ExitCode(69)
 }
 
+extension AsyncParsableCommand {
+    /// Runs a trial; what keeps it from showing anything is told, and ends the program with 69.
+    func trying<Result>(_ trial: () async throws -> Result) async throws -> Result {
+        do {
+            return try await trial()
+        } catch let failure as TrialFailure {
+            StandardOutput.complain("fleet-trial: \(failure)")
+            throw TrialExit.unavailable
+        }
+    }
+}
+
 /// What kept a run from showing anything, in words for whoever started it.
 struct TrialFailure: Error, CustomStringConvertible {
     let description: String

@@ -1,6 +1,6 @@
 // All that a run has started, so that none outlives it: on success, on an error, on a signal.
 
-import Dispatch
+import Foundation
 import Glibc
 import Synchronization
 
@@ -12,6 +12,13 @@ final class RunningProcesses: Sendable {
     }
 
     private let state = Mutex(State())
+    /// For files of theirs; gone with them.
+    let directory: URL
+
+    private init() throws {
+        directory = FileManager.default.temporaryDirectory.appending(path: "fleet-trial-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+    }
 
     /// - Returns: the process and the end of a pipe that all it writes comes from, which the caller closes.
     func start(_ program: String, _ arguments: [String]) throws -> (process: ChildProcess, output: Int32) {
@@ -81,6 +88,7 @@ final class RunningProcesses: Sendable {
         // All are told before one is waited for.
         for process in processes { process.signal(SIGKILL) }
         for process in processes { process.end() }
+        try? FileManager.default.removeItem(at: directory)
     }
 
     private func forget(_ process: ChildProcess) {
@@ -92,7 +100,7 @@ extension RunningProcesses {
     /// Runs `body`, and ends all that it started whether it returns, throws or is interrupted by SIGINT, SIGTERM or
     /// SIGHUP; after a signal the process ends with 128 and its number.
     static func with<Result>(_ body: (RunningProcesses) async throws -> Result) async throws -> Result {
-        let processes = RunningProcesses()
+        let processes = try RunningProcesses()
         let sources = [SIGINT, SIGTERM, SIGHUP].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -104,9 +112,13 @@ extension RunningProcesses {
             return source
         }
         defer {
+            // Over already: by a signal, and whoever heard it ends the process with its number.
+            if processes.isOver { while true { pause() } }
             processes.endAll()
             for source in sources { source.cancel() }
         }
         return try await body(processes)
     }
+
+    private var isOver: Bool { state.withLock { $0.isOver } }
 }
