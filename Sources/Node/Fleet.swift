@@ -27,8 +27,6 @@ struct FleetSnapshot: Sendable {
         let incarnation: UInt32
         let record: MemberRecord
         let since: Instant
-        /// Who accused it of late, and what came of that.
-        let provenance: Provenance?
 
         init(_ view: SerfAgent.View, in agent: SerfAgent, names: Directory) {
             name = names.name(of: view.id)
@@ -42,7 +40,6 @@ struct FleetSnapshot: Sendable {
             incarnation = seen?.incarnation ?? 0
             record = seen?.record ?? view.record
             since = seen?.since ?? view.departed ?? Instant(nanoseconds: 0)
-            provenance = agent.gossip.provenance(of: view.id)
         }
     }
 
@@ -50,6 +47,8 @@ struct FleetSnapshot: Sendable {
     let name: String
     /// In no order that means anything; this node among them.
     let members: [Member]
+    /// Who was accused of late, by whom, and what came of that; by name, as few ever are.
+    let provenances: [String: Provenance]
     let counters: GossipCounters
     let incarnation: UInt32
     let present: Int
@@ -102,6 +101,7 @@ final class Fleet {
     private var keys: FleetKeys
     private var publishedRevision: UInt64?
     private var members: [FleetSnapshot.Member] = []
+    private var provenances: [String: Provenance] = [:]
     /// What was asked during a turn, answered after it: the core is not to be told anything while it tells something.
     private var answers: [(QueryTicket, SerfKeyResponse)] = []
     private static let mostAnswers = 64
@@ -196,7 +196,8 @@ final class Fleet {
     private func noteMember(_ id: MemberID) {
         guard let view = driver.core.view(of: id) else { return }
         let member = FleetMember(
-            FleetSnapshot.Member(view, in: driver.core, names: driver.directory), own: name)
+            FleetSnapshot.Member(view, in: driver.core, names: driver.directory),
+            accusedOf: driver.core.gossip.provenance(of: id), own: name)
         loads?.update(member, at: Kernel.now())
         changes.append(.member(member))
     }
@@ -267,7 +268,8 @@ final class Fleet {
         case .joined(let id), .updated(let id), .suspected(let id), .cleared(let id), .died(let id), .left(let id):
             guard events.isHeard, let view = driver.core.view(of: id) else { return }
             let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
-            events.publish(.member(MemberReport(member, own: name, at: Kernel.now())))
+            let provenance = driver.core.gossip.provenance(of: id)
+            events.publish(.member(MemberReport(member, accusedOf: provenance, own: name, at: Kernel.now())))
         case .forgotten, .refuted, .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .leaveSpread, .user,
             .userState, .measured, .refusedExchange:
             break
@@ -308,9 +310,12 @@ final class Fleet {
 
     private func collectMembers() {
         members = []
+        provenances = [:]
         members.reserveCapacity(driver.core.listed)
         driver.core.forEachMember { view in
-            members.append(FleetSnapshot.Member(view, in: driver.core, names: driver.directory))
+            let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
+            members.append(member)
+            if let provenance = driver.core.gossip.provenance(of: view.id) { provenances[member.name] = provenance }
         }
     }
 
@@ -336,7 +341,7 @@ final class Fleet {
         let core = driver.core.fleet
         desk.publish(
             FleetSnapshot(
-                name: name, members: members, counters: driver.counters, incarnation: core.incarnation, present: core.present,
+                name: name, members: members, provenances: provenances, counters: driver.counters, incarnation: core.incarnation, present: core.present,
                 healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum,
                 telemetry: telemetry(at: now)))
     }

@@ -12,7 +12,7 @@ extension FleetSnapshot {
     /// - Parameter roster: nil: whoever is a member belongs.
     func reports(_ roster: Roster?, at now: Instant) -> [MemberReport] {
         members.map { member in
-            var report = MemberReport(member, own: name, at: now)
+            var report = MemberReport(member, accusedOf: provenances[member.name], own: name, at: now)
             report.listed = roster?.lists(member.name)
             return report
         }.sorted { $0.name < $1.name }
@@ -20,7 +20,7 @@ extension FleetSnapshot {
 }
 
 extension MemberReport {
-    init(_ member: FleetSnapshot.Member, own: String, at now: Instant) {
+    init(_ member: FleetSnapshot.Member, accusedOf provenance: Provenance?, own: String, at now: Instant) {
         // Tags that cannot be read are shown as none: what matters is that the member is there.
         let tags = SerfTags(meta: member.record.meta) ?? SerfTags()
         self.init(
@@ -28,13 +28,13 @@ extension MemberReport {
             incarnation: member.incarnation,
             tags: Dictionary(tags.tags.map { ($0.name, $0.value) }) { first, _ in first },
             zone: tags[MemberTag.zone], sinceSeconds: max(0, (now - member.since).inSeconds),
-            remora: member.record.isRemora, reason: member.provenance?.summary(own: own))
+            remora: member.record.isRemora, reason: provenance?.summary(own: own))
     }
 }
 
 extension FleetMember {
     /// - Parameter own: this node's name.
-    init(_ member: FleetSnapshot.Member, own: String) {
+    init(_ member: FleetSnapshot.Member, accusedOf provenance: Provenance?, own: String) {
         // Tags that cannot be read are none.
         let tags = SerfTags(meta: member.record.meta) ?? SerfTags()
         let isAccused = member.state == .suspect || member.state == .dead
@@ -42,7 +42,7 @@ extension FleetMember {
             name: member.name, address: member.record.address.socketAddress, state: State(member.state),
             incarnation: member.incarnation,
             tags: Dictionary(tags.tags.map { ($0.name, $0.value) }) { first, _ in first }, since: member.since,
-            accusation: isAccused ? member.provenance?.summary(own: own) : nil)
+            accusation: isAccused ? provenance?.summary(own: own) : nil)
     }
 }
 

@@ -14,7 +14,7 @@ extension FleetSnapshot {
     ) -> ExplanationReport? {
         guard let member = members.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else { return nil }
         var sentences = [member.introduction(own: self.name, at: now)]
-        if let provenance = member.provenance { sentences += provenance.story(own: self.name, at: now) }
+        if let provenance = provenances[member.name] { sentences += provenance.story(own: self.name, at: now) }
         var isEndpoint = false
         for upstream in upstreams {
             for endpoint in upstream.endpoints where endpoint.member == name {
