@@ -19,6 +19,19 @@ extension Configuration {
             }
     }
 
+    /// Names of tags by which an upstream finds its endpoints.
+    var tagsOfInterest: Set<String> {
+        var names: Set = [MemberTag.zone]
+        for upstream in upstreams {
+            switch upstream.source {
+            case .fixed: break
+            case .service(let service): names.insert(ServiceTag.key(for: service))
+            case .members(let tags, _): names.formUnion(tags.keys)
+            }
+        }
+        return names
+    }
+
     /// The places of inbound listeners, by the names of their services.
     var inboundListeners: [String: Int] {
         var places: [String: Int] = [:]

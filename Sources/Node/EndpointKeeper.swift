@@ -77,7 +77,8 @@ final class EndpointKeeper {
             log.write(item, at: now)
             switch item {
             case .endpoint(let change): events.publish(.endpoint(EndpointEvent(change)))
-            case .lastKnownGoodBegan(let inForce): events.publish(.view(ViewEvent(lastKnownGood: true, reason: inForce.why)))
+            case .lastKnownGoodBegan(let inForce):
+                events.publish(.view(ViewEvent(lastKnownGood: true, reason: inForce.why)))
             case .lastKnownGoodEnded:
                 events.publish(.view(ViewEvent(lastKnownGood: false, reason: EndpointLog.believedAgain)))
             case .unreadableTag, .noRoom: break

@@ -95,6 +95,8 @@ final class Fleet {
     private let seeds: [PeerAddress]
     private let name: String
     private let baseTags: SerfTags
+    /// Tags that discovery reads; a fleet's others are not kept once more for it.
+    private let interests: Set<String>
     /// What has changed since it was last taken, in the order in which it happened.
     private var changes: [FleetChange] = []
     private var log: FleetLog
@@ -116,9 +118,11 @@ final class Fleet {
 
     /// - Parameters:
     ///   - services: tags that this node bears from the start beside the config's.
+    ///   - interests: names of tags that ``takeChanges()`` hands on.
     ///   - sockets: bound as the options say.
     init(
-        _ options: MembershipOptions, name: String, services: [(name: String, value: String)], stateDirectory: String?,
+        _ options: MembershipOptions, name: String, services: [(name: String, value: String)], interests: Set<String>,
+        stateDirectory: String?,
         on sockets: consuming GossipSockets, desk: FleetDesk, events: EventHub, logger: Logger
     ) throws {
         let directory = Directory()
@@ -135,9 +139,11 @@ final class Fleet {
         self.name = name
         round = options.gossip.gossipInterval
         baseTags = options.tags
+        self.interests = interests
         var random = SystemRandomNumberGenerator()
         let core = try SerfAgent(
-            name: directory.intern(name), address: address, tags: options.tags.adding(services), gossip: gossip, directory: directory,
+            name: directory.intern(name), address: address, tags: options.tags.adding(services), gossip: gossip,
+            directory: directory,
             random: SeededRandom(seed: random.next()))
         if options.telemetryBytesPerSecond.bytes > 0 {
             loads = LoadReports(
@@ -195,10 +201,11 @@ final class Fleet {
 
     private func noteMember(_ id: MemberID) {
         guard let view = driver.core.view(of: id) else { return }
-        let member = FleetMember(
+        var member = FleetMember(
             FleetSnapshot.Member(view, in: driver.core, names: driver.directory),
             accusedOf: driver.core.gossip.provenance(of: id), own: name)
         loads?.update(member, at: Kernel.now())
+        member.tags = member.tags.filter { interests.contains($0.key) }
         changes.append(.member(member))
     }
 
@@ -341,7 +348,8 @@ final class Fleet {
         let core = driver.core.fleet
         desk.publish(
             FleetSnapshot(
-                name: name, members: members, provenances: provenances, counters: driver.counters, incarnation: core.incarnation, present: core.present,
+                name: name, members: members, provenances: provenances, counters: driver.counters,
+                incarnation: core.incarnation, present: core.present,
                 healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum,
                 telemetry: telemetry(at: now)))
     }

@@ -87,7 +87,7 @@ extension MembershipReport {
         openedStreamsTotal = counters.openedStreams
         refusedStreamsTotal = counters.refusedStreams
         failedStreamsTotal = counters.failedStreams
-        telemetry = snapshot.telemetry.map { TelemetryReport($0) }
+        telemetry = snapshot.telemetry.map { TelemetryReport($0) } ?? TelemetryReport()
     }
 }
 

@@ -127,7 +127,7 @@ private struct RunningNode {
         let desk = FleetDesk()
         return (
             try Fleet(
-                options, name: configuration.node.name, services: services,
+                options, name: configuration.node.name, services: services, interests: configuration.tagsOfInterest,
                 stateDirectory: configuration.node.stateDirectory, on: sockets, desk: desk, events: events,
                 logger: logger),
             desk
@@ -141,7 +141,8 @@ private struct RunningNode {
         let desk = RosterDesk()
         return (
             try RosterWatch(
-                options, stateDirectory: configuration.node.stateDirectory, desk: desk, seed: seed, logger: logger), desk
+                options, stateDirectory: configuration.node.stateDirectory, desk: desk, seed: seed, logger: logger),
+            desk
         )
     }
 

@@ -26,7 +26,8 @@ final class RosterWatch {
         self.logger = logger
         if stateDirectory == nil {
             logger.notice(
-                "the roster is not kept across restarts; set node.state_directory so that it holds while its source is down")
+                "the roster is not kept across restarts; set node.state_directory so that it holds while its source is down"
+            )
         }
     }
 

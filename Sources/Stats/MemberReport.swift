@@ -88,8 +88,8 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package var openedStreamsTotal: UInt64 = 0
     package var refusedStreamsTotal: UInt64 = 0
     package var failedStreamsTotal: UInt64 = 0
-    /// Nil where telemetry is off.
-    package var telemetry: TelemetryReport?
+    /// All zero where telemetry is off.
+    package var telemetry = TelemetryReport()
 
     package init() {}
 }

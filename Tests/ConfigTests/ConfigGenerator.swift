@@ -113,14 +113,12 @@ struct ConfigGenerator {
             ("push_pull_interval", duration(below: 3_600)),
         ])
         let seeds = (0..<random.below(3)).map { JSONDocument.text("10.0.0.\($0):7946") }
+        let budgets = ["0B", "\(1_024 + random.below(9_000))B", "\(1 + random.below(1_000))KiB"]
         return with(
             [("bind", .text(isLocal ? "127.0.0.9:0" : random.pick(["10.0.0.17:7946", "127.0.0.9:0"])))],
             (isLocal ? [] : [("advertise", .text("192.0.2.\(random.below(256)):7946"))]) + [
                 ("join", .list(seeds)), ("roster", roster()),
-                (
-                    "telemetry",
-                    some([("bytes_per_second", .text("\(random.below(1_024))\(random.pick(["B", "KiB"]))"))])
-                ),
+                ("telemetry", some([("bytes_per_second", .text(random.pick(budgets)))])),
                 ("profile", .text(random.pick(["lan", "wan", "local"]))),
                 ("keys", .list((0...random.below(3)).map { _ in .text(random.pick(keys)) })),
                 ("label", .text("edge \(random.word())")), ("reclaim_after", duration(below: 86_400)),

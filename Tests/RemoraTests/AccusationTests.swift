@@ -13,7 +13,8 @@ struct AccusationTests {
         let directory = Directory()
         func record(_ port: UInt16) -> MemberRecord {
             MemberRecord(
-                address: PeerAddress(SocketAddress.IPv4.loopback, port: port), meta: nil, versions: .serf, isRemora: false)
+                address: PeerAddress(SocketAddress.IPv4.loopback, port: port), meta: nil, versions: .serf,
+                isRemora: false)
         }
         var core = Membership(
             name: directory.intern("self"), record: record(1), options: .lan, directory: directory,

@@ -46,7 +46,9 @@ final class Instance: Sendable {
     private func serve() {
         defer { ended.signal() }
         while !isOver.load(ordering: .relaxed) {
-            guard Wait.until(descriptor, isReady: .toRead, deadline: Kernel.now() + .milliseconds(200)) else { continue }
+            guard Wait.until(descriptor, isReady: .toRead, deadline: Kernel.now() + .milliseconds(200)) else {
+                continue
+            }
             let accepted = Kernel.accept(descriptor)
             guard accepted.succeeded else { continue }
             answer(accepted.value)
