@@ -9,6 +9,7 @@ import Glibc
 import Logging
 import Proxy
 import Reactor
+import Upstreams
 import Vocabulary
 
 /// Turns at least once a second, until the process's work is done.
@@ -68,7 +69,11 @@ struct ControlLoop: ~Copyable {
         signals.unblock()
         fleet?.start()
         services.start()
-        roster?.start { [desk] in desk.wake.signal() }
+        if let roster {
+            // Before any member is seen: where nobody has said who belongs, nobody does.
+            endpoints.list(roster.take() ?? Roster([]), at: Kernel.now())
+            roster.start { [desk] in desk.wake.signal() }
+        }
         while true {
             let now = Kernel.now()
             while let step = shutdown.proceed(facts, at: now) { carryOut(step) }
@@ -153,7 +158,7 @@ struct ControlLoop: ~Copyable {
             return false
         }
         logger.notice("draining for at most \(drainPeriod); another signal ends at once")
-        carryOut(shutdown.begin(advertises: services.advertises, at: Kernel.now()))
+        carryOut(shutdown.begin(advertises: services.advertises && fleet?.hasCompany ?? false, at: Kernel.now()))
         return true
     }
 

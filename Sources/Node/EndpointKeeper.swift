@@ -25,6 +25,8 @@ final class EndpointKeeper {
     /// - Parameter discovery: whose current set the plane was made with.
     init(_ discovery: consuming Discovery, plane: DataPlane, events: EventHub, logger: Logger) {
         self.discovery = discovery
+        // That the config names some is no news.
+        _ = self.discovery.takeNews()
         self.plane = plane
         self.events = events
         log = EndpointLog(logger: logger)

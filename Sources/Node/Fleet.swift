@@ -245,6 +245,8 @@ final class Fleet {
     let round: Duration
     /// Whether our last word about ourselves is still being told.
     var isTelling: Bool { driver.core.gossip.isTellingOfItself }
+    /// Whether there is anybody to be told.
+    var hasCompany: Bool { driver.core.gossip.present > 1 }
     /// When somebody in the fleet last showed that it hears us.
     var lastContact: Instant? { driver.core.gossip.lastContact }
 

@@ -31,7 +31,7 @@ struct MemberMemoryTests {
         tags["zone"] = "pacific"
         let own = directory.intern("self")
         let address = PeerAddress(SocketAddress.IPv4.loopback, port: 7946)
-        var agent = try SerfAgent(
+        var agent = try Serf.SerfAgent(
             name: own, address: address, tags: tags, gossip: .lan, directory: directory, random: SeededRandom(seed: 1))
         var discovery = try Discovery(upstreams: [], cells: LoadCells(capacity: 16), node: "self", at: now)
         var loads = LoadReports(of: "self", options: TelemetryOptions(packetOverhead: 0))
