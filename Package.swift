@@ -114,7 +114,7 @@ let package = Package(
             "RemoraTests",
             [
                 "Node", "remora", "Vocabulary", "Stats", "Gossip", "GossipWire", "GossipNet", "Serf", "TLS",
-                "Upstreams", "FleetLoad", "Reactor", "Proxy", "Admin",
+                "Upstreams", "FleetLoad", "HealthChecks", "Config", "Reactor", "Proxy", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ]

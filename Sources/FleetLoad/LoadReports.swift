@@ -112,6 +112,9 @@ package struct LoadReports: Sendable {
 
     /// This node's slot.
     static let own = 0
+    /// A thousand years of measurements, 25 a second. No life has counted further, and whoever claims it would leave its
+    /// member no number to go on with.
+    static let mostMeasurements: UInt64 = 1 << 40
 
     package let options: TelemetryOptions
     /// Found by their slots; nil for one that is free.
@@ -224,11 +227,14 @@ package struct LoadReports: Sendable {
 
     /// That a member is a remora.
     private static let remoraTag = "remora"
-    private static let servicePrefix = "svc."
-
-    /// What a member's tags say that it serves, at most ``LoadReport/mostServices``, sorted by their bytes.
+    /// The services of a member whose load its remora knows, since their callers come through it (`load=1`), at most
+    /// ``LoadReport/mostServices``, sorted by their bytes. Traffic past the sidecar must not look like idleness.
     static func services(in tags: [String: String]) -> [String] {
-        let names = tags.keys.filter { $0.hasPrefix(servicePrefix) }.map { String($0.dropFirst(servicePrefix.count)) }
+        let names = tags.compactMap { key, value in
+            ServiceTag.service(ofKey: key).flatMap { service in
+                (try? ServiceTag(parsing: value))?.reportsLoad == true ? service : nil
+            }
+        }
         let sorted = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         return Array(sorted.prefix(LoadReport.mostServices))
     }
@@ -275,11 +281,12 @@ package struct LoadReports: Sendable {
         case .reports(let reports):
             for report in reports { take(report, at: now) }
         case .question(let subject, let heard):
-            outdo(heard)
             // Only who is known is answered, at the address that gossip has, whoever asked.
-            guard case .slot(let slot) = subjects[subject], slot != LoadReports.own, peers[slot]?.isOwed == false else {
+            guard case .slot(let slot) = subjects[subject], slot != LoadReports.own, peers[slot] != nil else {
                 return
             }
+            outdo(heard)
+            guard peers[slot]?.isOwed == false else { return }
             peers[slot]?.isOwed = true
             owed.append(slot)
         }
@@ -293,6 +300,7 @@ package struct LoadReports: Sendable {
             counters.unknownReports += 1
             return
         }
+        guard report.version.number < LoadReports.mostMeasurements else { return counters.refusedMessages += 1 }
         guard slot != LoadReports.own else { return outdo(report.version) }
         let heard = HeldReport(report, at: now)
         if peers[slot]?.held?.isForgotten(at: now) ?? true {
@@ -306,7 +314,9 @@ package struct LoadReports: Sendable {
     /// Others hold a report of this name that is later than ours: of the process before this one, which gossip took
     /// for the same. Ours have to be later still, as SWIM's refutations are.
     private mutating func outdo(_ heard: LoadVersion) {
-        guard heard.incarnation == own.incarnation, heard.number > own.number else { return }
+        guard heard.number < LoadReports.mostMeasurements, heard.incarnation == own.incarnation,
+            heard.number > own.number
+        else { return }
         own.number = min(heard.number + 1, LoadVersion.last)
         own.isTold = false
     }

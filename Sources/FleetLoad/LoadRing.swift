@@ -59,9 +59,14 @@ struct LoadRing: Sendable {
         return slots[place < 0 ? place + count : place]
     }
 
-    /// - Complexity: O(count).
+    /// - Parameter isBefore: whether the new member's place is before that of a slot.
+    /// - Complexity: O(log count) questions, O(count) for the move.
     mutating func insert(_ slot: Int, isBefore: (Int) -> Bool) {
-        let place = slots.firstIndex(where: isBefore) ?? slots.count
+        var (place, end) = (0, slots.count)
+        while place < end {
+            let middle = (place + end) / 2
+            if isBefore(slots[middle]) { end = middle } else { place = middle + 1 }
+        }
         slots.insert(slot, at: place)
         if place <= position { position += 1 }
         chooseStride()

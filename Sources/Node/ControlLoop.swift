@@ -167,7 +167,10 @@ struct ControlLoop: ~Copyable {
         case .announce:
             logger.notice("telling the fleet that the services here drain")
             services.drain()
-        case .closeListeners: plane.drain()
+        case .closeListeners:
+            // Told or not: who is alone may not stay so.
+            services.drain()
+            plane.drain()
         case .abortConnections:
             logger.warning("the drain period is over: \(plane.connections) connections are aborted")
             plane.end()

@@ -112,6 +112,8 @@ final class Fleet {
     private var published = Instant(nanoseconds: .min)
     /// Nil where telemetry is off.
     private var loads: LoadReports?
+    /// Whether the roster lists a member; nil: there is none, and everybody belongs.
+    var lists: (String) -> Bool? = { _ in nil }
     /// What telemetry tells of this node.
     var sampleLoads: (Instant) -> [String: ServiceLoad] = { _ in [:] }
     private var loadDatagrams: [LoadDatagram] = []
@@ -190,6 +192,8 @@ final class Fleet {
         case .member(.joined(let id)), .member(.updated(let id)), .member(.suspected(let id)),
             .member(.cleared(let id)), .member(.died(let id)), .member(.left(let id)), .status(let id, _):
             noteMember(id)
+        // Our own incarnation is another: what is told of our load bears it.
+        case .member(.refuted): noteMember(driver.core.id)
         // Its name is free after this turn.
         case .reaped(let id):
             let name = driver.directory.name(of: id)
@@ -278,7 +282,9 @@ final class Fleet {
             guard events.isHeard, let view = driver.core.view(of: id) else { return }
             let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
             let provenance = driver.core.gossip.provenance(of: id)
-            events.publish(.member(MemberReport(member, accusedOf: provenance, own: name, at: Kernel.now())))
+            var report = MemberReport(member, accusedOf: provenance, own: name, at: Kernel.now())
+            report.listed = lists(member.name)
+            events.publish(.member(report))
         case .forgotten, .refuted, .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .leaveSpread, .user,
             .userState, .measured, .refusedExchange:
             break
@@ -294,11 +300,10 @@ final class Fleet {
         publishIfDue()
     }
 
-    func leave() {
-        driver.leave()
-        // A rotation of the last moment; from here on nobody waits for this thread but its own end.
-        keys.finish()
-    }
+    func leave() { driver.leave() }
+
+    /// Waits for what is being written to disk; when nothing else is waited for any more.
+    func end() { keys.finish() }
 
     /// To be called when the descriptor is readable, at ``nextWake``, and now and then.
     func turn() {
@@ -328,6 +333,14 @@ final class Fleet {
         }
     }
 
+    /// Confirmations change nothing of a member, but who reads of its suspicion wants them.
+    private func refreshSuspicions() {
+        for member in members where member.state == .suspect {
+            let id = driver.directory.intern(member.name)
+            provenances[member.name] = driver.core.gossip.provenance(of: id) ?? provenances[member.name]
+        }
+    }
+
     private func telemetry(at now: Instant) -> FleetSnapshot.Telemetry? {
         guard let loads else { return nil }
         var outstanding: [String: [String: Int]] = [:]
@@ -344,7 +357,7 @@ final class Fleet {
         guard publishedRevision == nil || now >= published + (isChanged ? Self.shortestPause : Self.longestPause) else {
             return
         }
-        if isChanged { collectMembers() }
+        if isChanged { collectMembers() } else { refreshSuspicions() }
         publishedRevision = driver.revision
         published = now
         let core = driver.core.fleet

@@ -8,13 +8,19 @@ import Vocabulary
 extension FleetSnapshot {
     /// - Parameters:
     ///   - upstreams: whose endpoints the member may be.
+    ///   - roster: nil: whoever is a member belongs.
     /// - Returns: nil where no member has that name.
     func explanation(
-        of name: String, upstreams: [UpstreamReport], at now: Instant
+        of name: String, upstreams: [UpstreamReport], roster: Roster?, at now: Instant
     ) -> ExplanationReport? {
         guard let member = members.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else { return nil }
         var sentences = [member.introduction(own: self.name, at: now)]
         if let provenance = provenances[member.name] { sentences += provenance.story(own: self.name, at: now) }
+        if let roster {
+            sentences.append(
+                roster.lists(name)
+                    ? "The roster lists it." : "The roster does not list it, so it gets no connection from here.")
+        }
         var isEndpoint = false
         for upstream in upstreams {
             for endpoint in upstream.endpoints where endpoint.member == name {

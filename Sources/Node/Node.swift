@@ -106,12 +106,13 @@ private struct RunningNode {
                         listeners.map { ($0.options.name, $0.address) }, uniquingKeysWith: { first, _ in first }))
             services = try ServiceKeeper(
                 configuration.services, advertised: advertised, listeners: configuration.inboundListeners,
-                plane: plane, desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
+                doors: Doors(of: plane), desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
                 logger: logger)
             (fleet, fleetDesk) = try Self.fleet(configuration, services.tags, gossip, events, logger)
             var sampler = LoadSampler(configuration.inboundServices, plane: plane, at: started)
             fleet?.sampleLoads = { sampler.sample(at: $0) }
             (roster, rosterDesk) = try Self.roster(configuration, seed: random.next(), logger)
+            fleet?.lists = { [rosterDesk] in rosterDesk?.roster.lists($0) }
             endpoints = EndpointKeeper(discovery, plane: plane, events: events, logger: logger)
         } catch {
             for listener in listeners { listener.close() }
@@ -201,6 +202,7 @@ private struct RunningNode {
     private func end(_ admin: AdminServer) async {
         plane.end()
         roster?.stop()
+        fleet?.end()
         await admin.stop()
     }
 
@@ -229,13 +231,15 @@ private struct RunningNode {
                     listeners: report.listeners, upstreams: upstreams, services: serviceDesk.reports,
                     membership: snapshot.map {
                         MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
-                    })
+                    },
+                    roster: rosterDesk?.report(at: Kernel.now()))
             },
             members: { members().map { $0.reports(rosterDesk?.roster, at: Kernel.now()) } ?? [] },
             explain: { subject, name in
                 switch subject {
                 case .member:
-                    members()?.explanation(of: name, upstreams: plane.report().upstreams, at: Kernel.now())
+                    members()?.explanation(
+                        of: name, upstreams: plane.report().upstreams, roster: rosterDesk?.roster, at: Kernel.now())
                 case .upstream: plane.upstreams.explanation(of: name, at: Kernel.now())
                 }
             },

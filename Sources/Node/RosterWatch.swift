@@ -3,6 +3,7 @@
 
 import Config
 import Logging
+import Stats
 import Stores
 import Synchronization
 import Upstreams
@@ -42,6 +43,7 @@ final class RosterWatch {
         guard let update = source.take() else { return nil }
         for notice in update.notices { logger.log(level: notice.level.ofLog, "\(notice.text)") }
         standing = update.standing
+        desk.publish(update.standing)
         guard version != update.version else { return nil }
         version = update.version
         let roster = Roster(update.names)
@@ -58,11 +60,21 @@ final class RosterWatch {
 
 /// Where the control thread leaves the roster for other threads.
 final class RosterDesk: Sendable {
-    private let latest = Mutex(Roster([]))
+    private let latest = Mutex<(roster: Roster, standing: RosterStanding?)>((Roster([]), nil))
 
-    var roster: Roster { latest.withLock { $0 } }
+    var roster: Roster { latest.withLock { $0.roster } }
 
-    func publish(_ roster: Roster) { latest.withLock { $0 = roster } }
+    func publish(_ roster: Roster) { latest.withLock { $0.roster = roster } }
+    func publish(_ standing: RosterStanding) { latest.withLock { $0.standing = standing } }
+
+    func report(at now: Instant) -> RosterReport {
+        guard let standing = latest.withLock({ $0.standing }) else {
+            return RosterReport(source: "", listed: 0, isStale: true, standing: "it has not been read yet")
+        }
+        return RosterReport(
+            source: standing.source, listed: standing.holding?.members ?? 0, isStale: standing.isStale,
+            standing: standing.sentence(at: now))
+    }
 }
 
 extension RosterOptions {

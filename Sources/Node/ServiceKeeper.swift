@@ -20,11 +20,29 @@ import Synchronization
 import Upstreams
 import Vocabulary
 
+/// The inbound listeners, by the numbers that notices bear.
+struct Doors {
+    /// Turns callers away.
+    var stop: (Int) -> Void
+    var resume: (Int) -> Void
+    /// Whether all workers accept there.
+    var accepts: (Int) -> Bool
+
+    init(of plane: DataPlane) {
+        self.init(
+            stop: { plane.stopAccepting(listener: $0) }, resume: { plane.resumeAccepting(listener: $0) },
+            accepts: { plane.accepts(listener: $0) })
+    }
+
+    init(stop: @escaping (Int) -> Void, resume: @escaping (Int) -> Void, accepts: @escaping (Int) -> Bool) {
+        self.stop = stop
+        self.resume = resume
+        self.accepts = accepts
+    }
+}
+
 /// For the control thread alone.
 final class ServiceKeeper {
-    /// How an instance without a check of its own is asked whether it is back.
-    private static let returnCheck = HealthCheckOptions(
-        probe: .tcp, interval: .seconds(1), timeout: .milliseconds(500), fall: 1, rise: 1)
     /// After this a worker has heard that it is to accept again, or cannot.
     private static let resumePatience = Duration.seconds(1)
 
@@ -37,28 +55,30 @@ final class ServiceKeeper {
         var state: HealthCheck.State
         /// Whether its listener turns callers away.
         var isClosed = false
+        /// Why its listener could not accept again when it was told to; nil while it can.
+        var cannotListen: SystemError?
         /// When its listener was last told to accept again.
         var resumed = Instant(nanoseconds: .min)
     }
 
     private var services: [Service]
     private let checker: HealthChecker
-    private let plane: DataPlane
+    private let doors: Doors
     private let desk: ServiceDesk
     private let events: EventHub
     private let logger: Logger
     private var isDraining = false
-    /// Whether the fleet has not been told yet what is so now.
-    private var isChanged = false
-    private var nextLook = Instant(nanoseconds: .min)
+    /// What the fleet was told last.
+    private var told: [(name: String, value: String)] = []
+    private(set) var nextLook = Instant(nanoseconds: .min)
 
     /// - Parameter listeners: names, by the number that notices bear.
     init(
-        _ options: [ServiceOptions], advertised: [AdvertisedService], listeners: [String: Int], plane: DataPlane,
+        _ options: [ServiceOptions], advertised: [AdvertisedService], listeners: [String: Int], doors: Doors,
         desk: ServiceDesk, events: EventHub, random: SeededRandom, logger: Logger
     ) throws(SystemError) {
         checker = try HealthChecker(random: random)
-        self.plane = plane
+        self.doors = doors
         self.desk = desk
         self.events = events
         self.logger = logger
@@ -67,6 +87,7 @@ final class ServiceKeeper {
                 options: service, advertised: advertised.first { $0.name == service.name },
                 listener: listeners[service.name], state: service.stateAtStart)
         }
+        told = tags
         publish()
     }
 
@@ -86,6 +107,14 @@ final class ServiceKeeper {
     /// To be called when the descriptor is readable, at ``nextWake``, and now and then.
     func turn(at now: Instant) {
         for change in checker.turn() { take(change, at: now) }
+        for index in services.indices {
+            // Why a service fails may change while it does.
+            if case .failing? = checker.state(of: services[index].options.name),
+                let state = checker.state(of: services[index].options.name)
+            {
+                become(state, index)
+            }
+        }
         look(at: now)
     }
 
@@ -96,51 +125,59 @@ final class ServiceKeeper {
         become(change.state, index)
         guard change.state.isPassing else { return }
         if services[index].options.health == nil { checker.stopWatching(change.service) }
-        open(index, at: now)
-    }
-
-    /// The local instance behind a listener refused a connection; nothing happens for another listener.
-    func refuse(listener: Int, _ error: SystemError, at now: Instant) {
-        guard let index = services.firstIndex(where: { $0.listener == listener }), !services[index].isClosed else {
-            return
-        }
-        let options = services[index].options
-        services[index].isClosed = true
-        plane.stopAccepting(listener: listener)
-        let reason = "connecting to \(options.address) failed: \(error)"
-        if options.health == nil {
-            checker.watch(options.name, at: options.address, Self.returnCheck, from: .failing(reason))
-        } else {
-            _ = checker.fail(options.name, because: reason)
-        }
-        logger.error(
-            "service \(options.name): its instance does not accept connections; callers are turned away until it does")
-        become(.failing(reason), index)
+        if services[index].isClosed { open(index, at: now) }
     }
 
     /// What a worker had to say of a listener.
     func heed(_ notice: Notice, at now: Instant) {
         switch notice.kind {
-        case .instanceRefused: refuse(listener: Int(notice.listener), SystemError(code: notice.detail), at: now)
-        // Asked again at the next look.
-        case .listenFailed, .connectFailed, .endpointReset, .endpointAnswered, .noEndpoint, .listenerFull, .badPreface,
+        case .instanceRefused:
+            let error = SystemError(code: notice.detail)
+            refuse(listener: Int(notice.listener), because: "\(error)", at: now)
+        case .listenFailed:
+            guard let index = service(behind: Int(notice.listener)) else { return }
+            services[index].cannotListen = SystemError(code: notice.detail)
+            tell(index)
+        case .connectFailed, .endpointReset, .endpointAnswered, .noEndpoint, .listenerFull, .badPreface,
             .heldBytesExhausted, .acceptPaused, .acceptResumed:
             break
         }
     }
 
+    private func service(behind listener: Int) -> Int? { services.firstIndex { $0.listener == listener } }
+
+    /// The local instance behind a listener does not take connections; nothing happens for another listener.
+    private func refuse(listener: Int, because error: String, at now: Instant) {
+        guard let index = service(behind: listener), !services[index].isClosed else { return }
+        let options = services[index].options
+        services[index].isClosed = true
+        doors.stop(listener)
+        let reason = "connecting to \(options.address) failed: \(error)"
+        if options.health == nil {
+            checker.watch(options.name, at: options.address, .afterRefusal, from: .failing(reason))
+        } else {
+            _ = checker.fail(options.name, because: reason)
+        }
+        become(.failing(reason), index)
+    }
+
     /// Finds what a lost notice would have told, and asks again where a listener could not go on.
     private func look(at now: Instant) {
-        guard now >= nextLook, plane.drainStage == .serving else { return }
+        guard now >= nextLook else { return }
         nextLook = now + Self.resumePatience
+        guard !isDraining else { return }
         for index in services.indices {
             guard let listener = services[index].listener, !services[index].isClosed,
-                now >= services[index].resumed + Self.resumePatience, !plane.accepts(listener: listener)
+                now >= services[index].resumed + Self.resumePatience
             else { continue }
-            if services[index].resumed.nanoseconds == .min {
-                refuse(listener: listener, .connectionRefused, at: now)
-            } else {
+            if doors.accepts(listener) {
+                guard services[index].cannotListen != nil else { continue }
+                services[index].cannotListen = nil
+                tell(index)
+            } else if services[index].cannotListen != nil {
                 open(index, at: now)
+            } else {
+                refuse(listener: listener, because: "a worker found that it takes no connections", at: now)
             }
         }
     }
@@ -149,28 +186,32 @@ final class ServiceKeeper {
         guard let listener = services[index].listener else { return }
         services[index].isClosed = false
         services[index].resumed = now
-        plane.resumeAccepting(listener: listener)
+        doors.resume(listener)
     }
 
     // MARK: What follows
 
     private func become(_ state: HealthCheck.State, _ index: Int) {
-        guard services[index].state != state else { return }
         let before = services[index].state
+        guard before != state else { return }
         services[index].state = state
+        if before.isPassing != state.isPassing || before == .unknown { tell(index) } else { publish() }
+    }
+
+    /// Says what is so of a service from now on.
+    private func tell(_ index: Int) {
         publish()
-        guard before.isPassing != state.isPassing || before == .unknown else { return }
-        isChanged = true
         let report = services[index].report(isDraining: isDraining)
         logger.log(
-            level: state.isPassing ? .notice : .warning, "service \(report.name) is \(report.state): \(report.reason)")
+            level: services[index].isWell ? .notice : .warning,
+            "service \(report.name) is \(report.state): \(report.reason)")
         events.publish(.service(report))
     }
 
     /// From now on every service is told to be draining.
     func drain() {
+        guard !isDraining else { return }
         isDraining = true
-        isChanged = true
         publish()
         for service in services { events.publish(.service(service.report(isDraining: true))) }
     }
@@ -179,8 +220,9 @@ final class ServiceKeeper {
 
     /// The tags of all services, if they are not what they were when this was last asked.
     func takeTags() -> [(name: String, value: String)]? {
-        guard isChanged else { return nil }
-        isChanged = false
+        let tags = tags
+        guard !tags.elementsEqual(told, by: ==) else { return nil }
+        told = tags
         return tags
     }
 
@@ -193,16 +235,18 @@ final class ServiceKeeper {
 
 extension ServiceKeeper.Service {
     /// The first check ends at once, and until then nobody is sent here.
-    private var health: ServiceTag.Health { state.isPassing ? .passing : .failing }
+    var isWell: Bool { state.isPassing && cannotListen == nil }
 
     func tag(isDraining: Bool) -> ServiceTag? {
-        advertised.map { ServiceTag($0, health: isDraining ? .draining : health) }
+        advertised.map { ServiceTag($0, health: isDraining ? .draining : isWell ? .passing : .failing) }
     }
 
     func report(isDraining: Bool) -> ServiceReport {
         let (word, reason): (String, String) =
             switch state {
             case _ where isDraining: ("draining", "This node drains.")
+            case .passing where cannotListen != nil:
+                ("failing", "Its inbound listener cannot listen: \(cannotListen?.description ?? "").")
             case .unknown: ("failing", "Its first check has not ended yet.")
             case .passing: ("passing", options.health == nil ? "Nothing speaks against it." : "It passes its check.")
             case .failing(let why): ("failing", "\(why).")
@@ -216,11 +260,6 @@ extension ServiceKeeper.Service {
 extension ServiceOptions {
     /// What is not checked is taken for well until a connection is refused.
     fileprivate var stateAtStart: HealthCheck.State { health == nil ? .passing : .unknown }
-
-    /// Its tag before anything is known of it.
-    func tagAtStart(_ advertised: AdvertisedService) -> ServiceTag {
-        ServiceTag(advertised, health: stateAtStart.isPassing ? .passing : .failing)
-    }
 }
 
 extension ServiceTag {

@@ -66,7 +66,7 @@ struct TelemetryWorld {
     private static func member(_ node: Int) -> FleetMember {
         FleetMember(
             name: name(of: node), address: .ipv4(SocketAddress.IPv4(bits: 0x0A00_0000 + UInt32(node)), port: 7946),
-            tags: ["remora": "1:0", "svc.\(service)": ":8080"], since: Instant(nanoseconds: 0))
+            tags: ["remora": "1:0", "svc.\(service)": ":8080;load=1"], since: Instant(nanoseconds: 0))
     }
 
     private static func node(at address: SocketAddress) -> Int? {

@@ -94,6 +94,24 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package init() {}
 }
 
+/// Where the roster comes from and whether it may be out of date.
+package struct RosterReport: Codable, Hashable, Sendable {
+    /// `etcd`, or a file's path.
+    package var source: String
+    /// Members that it lists.
+    package var listed: Int
+    package var isStale: Bool
+    /// A sentence.
+    package var standing: String
+
+    package init(source: String, listed: Int, isStale: Bool, standing: String) {
+        self.source = source
+        self.listed = listed
+        self.isStale = isStale
+        self.standing = standing
+    }
+}
+
 /// What is known of the load of others, and what it costs.
 package struct TelemetryReport: Codable, Hashable, Sendable {
     /// Remoras with services, this node apart, and how many of them have said how busy they are.

@@ -14,10 +14,12 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var services: [ServiceReport]
     /// Nil where the node is a member of nothing.
     package var membership: MembershipReport?
+    /// Nil where there is none, and whoever is a member belongs.
+    package var roster: RosterReport?
 
     package init(
         node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
-        services: [ServiceReport] = [], membership: MembershipReport? = nil
+        services: [ServiceReport] = [], membership: MembershipReport? = nil, roster: RosterReport? = nil
     ) {
         self.node = node
         self.version = version
@@ -26,9 +28,10 @@ package struct StatsReport: Codable, Hashable, Sendable {
         self.upstreams = upstreams
         self.services = services
         self.membership = membership
+        self.roster = roster
     }
 
-    /// Writes `membership` as null where there is none, like the fields of endpoints.
+    /// Writes `membership` and `roster` as null where there is none, like the fields of endpoints.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(node, forKey: .node)
@@ -38,6 +41,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
         try container.encode(upstreams, forKey: .upstreams)
         try container.encode(services, forKey: .services)
         try container.encode(membership, forKey: .membership)
+        try container.encode(roster, forKey: .roster)
     }
 }
 

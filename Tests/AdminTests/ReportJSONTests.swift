@@ -26,7 +26,7 @@ struct ReportJSONTests {
         let stats = try #require(JSONSerialization.jsonObject(with: body) as? [String: Any])
         #expect(
             Set(stats.keys) == [
-                "node", "version", "uptime_seconds", "listeners", "upstreams", "services", "membership",
+                "node", "version", "uptime_seconds", "listeners", "upstreams", "services", "membership", "roster",
             ])
         // There is none, and that is said.
         #expect(stats["membership"] is NSNull)

@@ -26,7 +26,7 @@ func member(
     _ name: String, at number: Int, services: [String] = ["web"], isRemora: Bool = true, incarnation: UInt32 = 1,
     state: FleetMember.State = .alive
 ) -> FleetMember {
-    var tags = Dictionary(uniqueKeysWithValues: services.map { ("svc.\($0)", ":80;weight=5") })
+    var tags = Dictionary(uniqueKeysWithValues: services.map { ("svc.\($0)", ":80;weight=5;load=1") })
     tags["role"] = "any"
     if isRemora { tags["remora"] = "1:0" }
     return FleetMember(
