@@ -116,7 +116,7 @@ package struct Finding: Sendable {
 }
 
 extension Finding.Condition {
-    fileprivate init(_ name: String, _ value: Value) { (self.name, self.value) = (name, value) }
+    init(_ name: String, _ value: Value) { (self.name, self.value) = (name, value) }
 
     static func round(_ round: Int) -> Self { Self("round", .integer(round)) }
     static func loss(_ share: Double) -> Self { Self("loss", .number(share)) }
