@@ -1,5 +1,6 @@
 // The machinery of the balancing experiments: heap, formulas, choosers.
 
+import Foundation
 import Testing
 import Upstreams
 import Vocabulary
@@ -136,5 +137,28 @@ struct QueueingWorldTests {
         #expect(first == figures(options))
         options.seed = 8
         #expect(first != figures(options))
+    }
+
+    @Test("Every experiment measures something, between them they measure every quantity, and the page lists all names")
+    func coverage() throws {
+        var options = BalancingOptions(seed: 1)
+        (options.loads, options.endpoints, options.jobs, options.runs) = ([0.7], 12, 200, 1)
+        let report = BalancingExperiments.run(options)
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let page = try String(
+            contentsOf: root.appending(path: "Sources/Simulation/Simulation.docc/Balancing.md"), encoding: .utf8)
+        for experiment in BalancingExperiment.allCases {
+            #expect(report.findings.contains { $0.experiment == experiment && $0.sample != nil })
+            #expect(page.contains("| `\(experiment.rawValue)` |"), "\(experiment.rawValue) is not on the page")
+        }
+        for quantity in BalancingQuantity.allCases {
+            #expect(report.findings.contains { $0.quantity == quantity }, "\(quantity) is never measured")
+            #expect(page.contains("`\(quantity.rawValue)`"), "\(quantity.rawValue) is not on the page")
+        }
+        for name in Set(report.findings.flatMap { $0.conditions.map(\.name) }) {
+            #expect(page.contains("`\(name)`"), "\(name) is not on the page")
+        }
+        #expect(!report.plots.isEmpty && Plot.sheet(report.plots).hasSuffix("</svg>\n"))
     }
 }
