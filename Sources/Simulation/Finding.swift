@@ -128,10 +128,11 @@ extension Finding.Condition {
 
     /// As a table's row says it: `round 3`.
     package var text: String {
-        switch value {
+        let name = name.replacing("_", with: " ")
+        return switch value {
         case .integer(let value): "\(name) \(value)"
         case .number(let value): "\(name) \(value.written())"
-        case .word(let word): "\(name.replacing("_", with: " ")) \(word)"
+        case .word(let word): "\(name) \(word)"
         }
     }
 }

@@ -22,7 +22,8 @@ struct SimulateBalancingCommand: ParsableCommand {
     @Option(
         name: .customLong("experiment"),
         help: ArgumentHelp(
-            "What to measure; may be given several times. (default: all, about a minute and a half)", valueName: "NAME")
+            "What to measure; may be given several times. (default: all, which takes a minute or two)",
+            valueName: "NAME")
     )
     var experiments: [BalancingExperimentArgument] = []
 
