@@ -68,7 +68,7 @@ let package = Package(
                 "GossipNet", "FleetLoad", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "FleetLoad"]),
+        core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "Balancing", "FleetLoad"]),
         .executableTarget(
             name: "remora",
             dependencies: [
@@ -79,6 +79,8 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "pick-benchmark", dependencies: ["Vocabulary", "Upstreams", "Balancing"], swiftSettings: settings),
+        .executableTarget(
+            name: "ring-benchmark", dependencies: ["Vocabulary", "Balancing"], swiftSettings: settings),
         .executableTarget(
             name: "wire-benchmark", dependencies: ["Vocabulary", "Gossip", "GossipWire", "TLS"],
             swiftSettings: settings),
@@ -95,7 +97,9 @@ let package = Package(
         tests("GossipTests", ["Vocabulary", "Gossip"]),
         tests("GossipWireTests", ["Vocabulary", "Gossip", "GossipWire", "TLS"]),
         tests("SerfTests", ["Vocabulary", "Gossip", "GossipWire", "Serf"]),
-        tests("SimulationTests", ["Vocabulary", "Gossip", "GossipWire", "Simulation"]),
+        tests(
+            "SimulationTests",
+            ["Vocabulary", "Gossip", "GossipWire", "Upstreams", "Balancing", "Simulation"]),
         tests("UpstreamsTests", ["Upstreams"]),
         tests("FleetLoadTests", ["Vocabulary", "GossipWire", "Upstreams", "FleetLoad"]),
         tests("RoutingTests", ["Routing"]),

@@ -129,7 +129,7 @@ package struct Finding: Sendable {
 }
 
 extension Finding.Condition {
-    fileprivate init(_ name: String, _ value: Value) { (self.name, self.value) = (name, value) }
+    init(_ name: String, _ value: Value) { (self.name, self.value) = (name, value) }
 
     static func round(_ round: Int) -> Self { Self("round", .integer(round)) }
     static func loss(_ share: Double) -> Self { Self("loss", .number(share)) }
@@ -143,10 +143,11 @@ extension Finding.Condition {
 
     /// As a table's row says it: `round 3`.
     package var text: String {
-        switch value {
+        let name = name.replacing("_", with: " ")
+        return switch value {
         case .integer(let value): "\(name) \(value)"
         case .number(let value): "\(name) \(value.written())"
-        case .word(let word): "\(name.replacing("_", with: " ")) \(word)"
+        case .word(let word): "\(name) \(word)"
         }
     }
 }

@@ -7,7 +7,7 @@ struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
         abstract: "Run real cores in a seeded world: the same seed prints the same bytes.",
-        subcommands: [SimulateMembershipCommand.self])
+        subcommands: [SimulateMembershipCommand.self, SimulateBalancingCommand.self])
 }
 
 /// Measures a fleet's membership layer, and prints each figure beside what a formula says of it.
