@@ -34,9 +34,10 @@ struct LogLine: Equatable, Sendable {
         }
     }
 
-    /// `TIME LEVEL member NAME is dead`
+    /// `TIME LEVEL member NAME is dead: WHY`
     private static func ofRemora(_ line: Substring) -> Content? {
-        let words = line.split(separator: " ")
+        let statement = line.firstRange(of: ": ").map { line[..<$0.lowerBound] } ?? line
+        let words = statement.split(separator: " ")
         guard words.count >= 5 else { return nil }
         if words[3...].starts(with: ["more", "changes", "of"]), let count = Int(words[2]) { return .leftOut(count) }
         guard words[2] == "member" else { return nil }

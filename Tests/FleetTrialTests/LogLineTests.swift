@@ -15,6 +15,8 @@ struct LogLineTests {
             ("2026-01-02T03:04:05.678Z info member s001 is alive after all", .cleared),
             ("2026-01-02T03:04:05.678Z warning member s001 is dead", .dead),
             ("2026-01-02T03:04:05.678Z info member s001 has left", .left),
+            ("2026-01-02T03:04:05.678Z info member s001 is suspect: this node accused it: no answer", .suspect),
+            ("2026-01-02T03:04:05.678Z warning member s001 is dead: s002 declared it dead", .dead),
         ])
     func news(line: String, news: News) {
         #expect(LogLine(line[...])?.content == .news(news, of: "s001"))
