@@ -44,7 +44,7 @@ final class ScriptedEtcd: Sendable {
         stop = try Wake()
         door = try Kernel.bind(.ipv4(.loopback, port: 0), sharingPort: false)
         try Kernel.listen(door)
-        crowd = try busy.map { _ in try Crowd(before: door) }
+        crowd = busy == nil ? nil : try Crowd(before: door)
         endpoint = EtcdOptions.Endpoint(
             isSecure: false, host: "127.0.0.1", port: Kernel.localAddress(of: door)?.port ?? 0)
         start { server in
