@@ -77,7 +77,8 @@ extension Assembly {
                     ? "the inbound listener on line \(line) stands, which would connect to itself"
                     : "the listener on line \(line) stands, to which the inbound one would connect"
                 log.add(
-                    "\(address) is where \(what); write the instance's own address", at: section.place(of: Keys.address))
+                    "\(address) is where \(what); write the instance's own address", at: section.place(of: Keys.address)
+                )
                 break
             }
         }
