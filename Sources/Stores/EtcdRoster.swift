@@ -9,11 +9,12 @@ import Foundation
 import Reactor
 import Vocabulary
 
-/// Time for things; a dead etcd is noticed after ``check`` and ``exchange`` at most.
+/// Time for things; a dead etcd is noticed after ``check``, ``exchange`` and, where the question has to be asked on a new
+/// connection, ``connect`` at most.
 struct EtcdPace: Hashable, Sendable {
-    /// Name, connect and TLS handshake.
+    /// Connect, with a share of it for each address, and TLS handshake; not the look-up of a name.
     var connect = Duration.seconds(3)
-    /// A question and its answer.
+    /// A question and its answer, on a connection that stands.
     var exchange = Duration.seconds(5)
     /// Between two counts.
     var check = Duration.seconds(5)
@@ -25,7 +26,7 @@ struct EtcdPace: Hashable, Sendable {
 struct EtcdRoster {
     /// Keys of one answer; more are read with further questions, all as of one revision.
     static let page = 4096
-    /// Watches that may end by compaction in a row.
+    /// Watches that may end by compaction in a row, none of them older than a check.
     private static let mostCompactions = 3
 
     let options: EtcdOptions
@@ -65,10 +66,17 @@ struct EtcdRoster {
     private mutating func attend(_ endpoint: EtcdOptions.Endpoint, _ wake: () -> Void) -> StoreFault {
         do throws(StoreFault) {
             var client = try EtcdClient(endpoint, of: options, pace: pace, stop: stop)
-            for _ in 0..<Self.mostCompactions {
+            var compactions = 0
+            while compactions < Self.mostCompactions {
                 var (view, revision) = try readAll(&client)
+                guard view.count > 0 || !scribe.keeper.isEmptiedAnew(atRevision: revision) else {
+                    throw .roster("there is no key below \(options.prefix); is it another store?")
+                }
                 tell(view, revision, wake)
+                let began = Kernel.now()
                 try follow(&view, from: revision, &client, wake)
+                // One that could be followed for a while before it has kept up.
+                compactions = Kernel.now() - began > pace.check ? 1 : compactions + 1
             }
             return .roster("it compacts its history faster than it can be followed")
         } catch {
@@ -176,7 +184,7 @@ struct EtcdRoster {
                 throw .roster("the watch misses changes: \(view.count) keys are known, and \(count) are there")
             }
             isSuspect = isWrong
-            if !isWrong { scribe.keeper.confirmed(isSteady: true, at: Kernel.now()) }
+            if !isWrong { scribe.keeper.confirmed(at: Kernel.now()) }
             scribe.settle(wake)
             nextCheck = Kernel.now() + pace.check
         }

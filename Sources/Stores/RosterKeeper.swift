@@ -109,10 +109,19 @@ package struct RosterKeeper: Sendable {
             standing.sentence(at: now) + "; " + parts.compactMap(\.self).joined(separator: "; "))
     }
 
-    /// The source still says what it has said.
-    /// - Parameter isSteady: it has been good for a while, so that a failure now is the first of its kind.
-    package mutating func confirmed(isSteady: Bool, at now: Instant) {
-        if isSteady { failures = 0 }
+    /// Whether a source that now names nobody may be another one than that of the roster that holds.
+    ///
+    /// A store's revisions never fall, and taking keys away raises them. So an older one without any is another store, or
+    /// the same one on a blank disk, and no operator has said that nobody belongs. One that has outgrown the revision
+    /// that holds cannot be told from a deletion.
+    func isEmptiedAnew(atRevision revision: Int64) -> Bool {
+        guard !names.isEmpty, let held = standing.holding?.revision else { return false }
+        return revision < held
+    }
+
+    /// The source still says what it has said, and has done so for a while: a failure now is the first of its kind.
+    package mutating func confirmed(at now: Instant) {
+        failures = 0
         guard standing.holding?.origin == .source else { return }
         standing.holding?.confirmed = now
         answered(at: now)
@@ -123,7 +132,7 @@ package struct RosterKeeper: Sendable {
         reminder = nil
         if let trouble = standing.trouble {
             standing.trouble = nil
-            note(.notice, "\(standing.source) answers again, after \(RosterStanding.text(now - trouble.since))")
+            note(.notice, "\(standing.source) answers again, after \((now - trouble.since).inWords)")
         }
         heard = now
     }

@@ -100,6 +100,10 @@ extension BadFile {
                 "edge.yaml:6:73: error: certificate is for https, and no endpoint has it; write https://, or remove certificate",
             ]),
         BadFile(
+            "A prefix that other prefixes begin with",
+            fleet("  roster: {etcd: {endpoints: [http://10.0.0.1:2379], prefix: /fleet}}"),
+            faults: [#"edge.yaml:5:62: error: prefix "/fleet" does not end with '/'; write "/fleet/""#]),
+        BadFile(
             "No endpoints of etcd",
             fleet("  roster: {etcd: {endpoints: [], prefix: \"\"}}"),
             faults: [

@@ -25,6 +25,16 @@ struct EtcdRosterTests {
         #expect(source.notices.contains { $0.text.contains("no longer listed: a") })
     }
 
+    @Test("An etcd on IPv6 is read and watched")
+    func ipv6() throws {
+        let etcd = try EtcdServer(host: "::1", port: freePort(.ipv6(.loopback, port: 0)))
+        try etcd.list("a")
+        let source = try RunningSource(.etcd(etcd.options()))
+        try source.wait(forNames: "a")
+        try etcd.list("b")
+        try source.wait(forNames: "a", "b")
+    }
+
     @Test("Keys that name nobody are ignored and counted, and so is a name's value")
     func otherKeys() throws {
         let etcd = try EtcdServer()
@@ -75,8 +85,8 @@ struct EtcdRosterTests {
         #expect(during.names == before.names && during.version == before.version && during.isStale)
         let sentence = during.standing.sentence(at: Kernel.now())
         #expect(
-            sentence.contains(/^etcd has given no roster for \d+ s: http:.*Connection refused; the roster of revision/))
-        #expect(sentence.contains(/confirmed \d+ s ago, holds \(2 members\)$/))
+            sentence.contains(/^etcd has given no roster for [\d.]+ m?s: http:.*refused; the roster of revision/))
+        #expect(sentence.contains(/confirmed [\d.]+ m?s ago, holds \(2 members\)$/))
         try etcd.start()
         try etcd.list("c")
         try etcd.unlist("a")
@@ -141,6 +151,42 @@ struct EtcdRosterTests {
         let other = try EtcdServer(host: etcd.host)
         try other.list("a")
         try source.wait(forNames: "a")
+    }
+
+    @Test("An etcd that has lost everything unlists nobody and is said, also to a process that has only its kept copy")
+    func emptiedStore() throws {
+        let directory = try TestDirectory()
+        let etcd = try EtcdServer()
+        try etcd.list("a", "b")
+        let source = try RunningSource(.etcd(etcd.options()), keeping: directory)
+        try source.wait(forNames: "a", "b")
+        etcd.kill()
+        let blank = try EtcdServer(host: etcd.host)
+        let update = try source.wait(forTrouble: "there is no key below /roster/; is it another store?")
+        #expect(update.names == ["a", "b"] && update.version == 1)
+        source.stop()
+        let next = try RunningSource(.etcd(blank.options()), keeping: directory)
+        #expect(try next.wait(forTrouble: "is it another store?").names == ["a", "b"])
+        // One name is somebody's word again
+        try blank.list("c")
+        try next.wait(forNames: "c")
+    }
+
+    @Test("Whoever deletes the last key has unlisted everybody, while etcd is watched and while it is not")
+    func lastKeyDeleted() throws {
+        let etcd = try EtcdServer()
+        try etcd.list("a")
+        let directory = try TestDirectory()
+        let source = try RunningSource(.etcd(etcd.options()), keeping: directory)
+        try source.wait(forNames: "a")
+        source.stop()
+        try etcd.unlist("a")
+        let next = try RunningSource(.etcd(etcd.options()), keeping: directory)
+        try next.wait(for: "nobody") { $0.names.isEmpty && !$0.standing.isStale }
+        try etcd.list("b")
+        try next.wait(forNames: "b")
+        try etcd.unlist("b")
+        try next.wait(for: "nobody") { $0.names.isEmpty && !$0.standing.isStale }
     }
 
     @Test("A source ends promptly: while it watches, while it connects in vain, while it waits to try again")
@@ -317,9 +363,9 @@ struct EtcdTLSTests {
     }
 }
 
-/// One of 127.0.0.1 that nobody has.
-private func freePort() throws -> UInt16 {
-    let descriptor = try Kernel.bind(.ipv4(.loopback, port: 0), sharingPort: false)
+/// One of `host` that nobody has.
+private func freePort(_ host: SocketAddress = .ipv4(.loopback, port: 0)) throws -> UInt16 {
+    let descriptor = try Kernel.bind(host, sharingPort: false)
     defer { Kernel.close(descriptor) }
     return try #require(Kernel.localAddress(of: descriptor)?.port)
 }

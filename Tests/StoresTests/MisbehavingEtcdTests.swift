@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Reactor
 import Testing
 import Vocabulary
@@ -48,6 +49,25 @@ struct MisbehavingEtcdTests {
                 ? .messages([#"{"result":{"canceled":true,"compact_revision":"9"}}"#]) : .json(Script.range("a"))
         } _: { source in
             try source.wait(forTrouble: "compacts its history faster")
+        }
+    }
+
+    @Test("Compactions that are far apart are no trouble, however many there are")
+    func compactedNowAndThen() throws {
+        try against { question in
+            switch (question.path, question.number) {
+            case ("/v3/watch", ...5):
+                // Longer than the pause between two checks
+                poll(nil, 0, 250)
+                return .messages([Script.created, #"{"result":{"canceled":true,"compact_revision":"9"}}"#])
+            case ("/v3/watch", _): return .messages([Script.created])
+            case (_, ...5): return .json(Script.range("a"))
+            default: return .json(Script.range("a", "b"))
+            }
+        } _: { source in
+            try source.wait(forNames: "a", "b")
+            let complaints = source.notices.filter { $0.level == .warning || $0.level == .error }
+            #expect(complaints.isEmpty)
         }
     }
 
@@ -159,6 +179,22 @@ struct MisbehavingEtcdTests {
                 try source.wait(forTrouble: "the watch's first answer took too long")
             }
         }
+    }
+
+    @Test("A connection that takes long to stand leaves the question all of its time")
+    func slowToConnect() throws {
+        var pace = RunningSource.hasty
+        (pace.connect, pace.exchange) = (.seconds(20), .milliseconds(700))
+        // TCP knocks again after a second at the earliest.
+        let etcd = try ScriptedEtcd(busy: .milliseconds(500)) { question in
+            question.path == "/v3/watch" ? .messages([Script.created]) : .json(Script.range("a"))
+        }
+        defer { etcd.end() }
+        let source = try RunningSource(.etcd(etcd.options), pace: pace)
+        defer { source.stop() }
+        try source.wait(forNames: "a")
+        let complaints = source.notices.filter { $0.level == .warning || $0.level == .error }
+        #expect(complaints.isEmpty)
     }
 
     @Test("A token that would end our head early is not sent")

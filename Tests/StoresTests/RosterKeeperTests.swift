@@ -29,7 +29,7 @@ struct RosterKeeperTests {
                 == "no roster is known, so no member is listed; etcd has not answered yet")
         _ = keeper.failed("no route", at: at(3))
         let second = try keeper.news()
-        let sentence = "no roster is known, so no member is listed; etcd has given no roster for 3 s: no route"
+        let sentence = "no roster is known, so no member is listed; etcd has given no roster for 3.0 s: no route"
         #expect(second.notices == [RosterNotice(.error, sentence)])
         #expect(keeper.takeUpdate() == nil)
     }
@@ -38,19 +38,19 @@ struct RosterKeeperTests {
     func holds() throws {
         var keeper = keeper()
         keeper.read(["a", "b"], revision: 57, at: at(10))
-        keeper.confirmed(isSteady: true, at: at(20))
+        keeper.confirmed(at: at(20))
         #expect(keeper.standing.sentence(at: at(21)) == "the roster of revision 57 of etcd lists 2 members")
         _ = keeper.failed("it took too long", at: at(32))
         let update = try keeper.news()
         #expect(update.names == ["a", "b"] && update.version == 1 && update.isStale && update.isKnown)
         #expect(
             update.standing.sentence(at: at(32))
-                == "etcd has given no roster for 12 s: it took too long; the roster of revision 57, confirmed 12 s ago, holds (2 members)"
+                == "etcd has given no roster for 12.0 s: it took too long; the roster of revision 57, confirmed 12.0 s ago, holds (2 members)"
         )
         // A year later it still does
         for hour in 0..<8760 { _ = keeper.failed("it took too long", at: at(Double(hour) * 3600 + 100)) }
         #expect(keeper.names == ["a", "b"])
-        #expect(keeper.standing.sentence(at: at(8760 * 3600)).contains("for 364 days: "))
+        #expect(keeper.standing.sentence(at: at(8760 * 3600)).contains("for 364 days 23 h: "))
     }
 
     @Test("A copy from disk holds until the source has been read, and is never newer than it")
@@ -61,11 +61,11 @@ struct RosterKeeperTests {
         #expect(kept.names == ["a"] && kept.isKnown && kept.isStale)
         #expect(
             kept.notices.map(\.text) == [
-                "etcd has not answered yet; the roster of revision 9, kept on disk 2 h ago, holds (1 member)"
+                "etcd has not answered yet; the roster of revision 9, kept on disk 2 h 0 min ago, holds (1 member)"
             ])
         // What was read from disk is not written to it
         #expect(keeper.takeCopy(at: at(10_000)) == nil)
-        keeper.confirmed(isSteady: false, at: at(1))
+        keeper.confirmed(at: at(1))
         #expect(keeper.standing.isStale)
         // The same names are no change, but news of their standing
         keeper.read(["a"], revision: 12, at: at(2))
@@ -78,7 +78,7 @@ struct RosterKeeperTests {
     func clock() {
         var keeper = keeper()
         keeper.restore(.init(names: ["a"], revision: nil), age: .seconds(-50), at: at(0))
-        #expect(keeper.standing.sentence(at: at(0)).contains("kept on disk 0 s ago"))
+        #expect(keeper.standing.sentence(at: at(0)).contains("kept on disk 0 ms ago"))
     }
 
     @Test("Changes are told by name, a few of them, and an empty roster as a warning")
@@ -104,7 +104,7 @@ struct RosterKeeperTests {
         var keeper = keeper()
         keeper.read(["a"], revision: 1, at: at(1))
         _ = keeper.takeUpdate()
-        for second in 2..<100 { keeper.confirmed(isSteady: true, at: at(Double(second))) }
+        for second in 2..<100 { keeper.confirmed(at: at(Double(second))) }
         #expect(keeper.takeUpdate() == nil)
         #expect(keeper.standing.holding?.confirmed == at(99))
     }
@@ -150,7 +150,7 @@ struct RosterKeeperTests {
             longest = max(longest, keeper.failed("the watch", at: at(0)) - at(0))
         }
         #expect(longest > .seconds(7))
-        keeper.confirmed(isSteady: true, at: at(0))
+        keeper.confirmed(at: at(0))
         _ = keeper.failed("one", at: at(0))
         #expect(keeper.failed("two", at: at(0)) - at(0) <= .milliseconds(250))
     }
@@ -168,7 +168,7 @@ struct RosterKeeperTests {
         #expect(said == [1, 61, 181, 421, 901])
         // Over, it is said for how long it was; and the next trouble is new
         keeper.read(["a"], revision: 1, at: at(1001))
-        #expect(keeper.takeUpdate()?.notices == [RosterNotice(.notice, "etcd answers again, after 16 min")])
+        #expect(keeper.takeUpdate()?.notices == [RosterNotice(.notice, "etcd answers again, after 16 min 41 s")])
         _ = keeper.failed("again", at: at(1002))
         #expect(keeper.takeUpdate()?.notices.count == 1)
     }
@@ -188,16 +188,16 @@ struct RosterKeeperTests {
         #expect(keeper.takeCopy(at: at(0)) == nil)
         keeper.read(["a"], revision: 1, at: at(1))
         #expect(keeper.takeCopy(at: at(1)) == .init(names: ["a"], revision: 1))
-        keeper.confirmed(isSteady: true, at: at(300))
+        keeper.confirmed(at: at(300))
         #expect(keeper.takeCopy(at: at(300)) == nil)
-        keeper.confirmed(isSteady: true, at: at(601))
+        keeper.confirmed(at: at(601))
         #expect(keeper.takeCopy(at: at(601)) != nil)
         keeper.read(["a", "b"], revision: 2, at: at(602))
         #expect(keeper.takeCopy(at: at(602)) == .init(names: ["a", "b"], revision: 2))
         // A silent source confirms nothing
         _ = keeper.failed("no", at: at(603))
         #expect(keeper.takeCopy(at: at(5000)) == nil)
-        keeper.confirmed(isSteady: true, at: at(5001))
+        keeper.confirmed(at: at(5001))
         #expect(keeper.takeCopy(at: at(5001)) != nil)
     }
 
