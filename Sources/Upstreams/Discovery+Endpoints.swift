@@ -25,7 +25,7 @@ extension Discovery {
                 endpoint.weight = offer.weight
                 endpoint.zone = offer.zone
                 endpoint.health = offer.health
-                if members[name]?.seen.state == .alive { endpoint.isCondemned = false }
+                if members[name]?.seen.state == .alive { endpoint.condemnation = nil }
                 return refresh(endpoint, at: now)
             }
             withdraw(name, from: place, because: "Member \(name) offers it at \(offer.address) now.")
@@ -119,7 +119,7 @@ extension Discovery {
     mutating func lift(_ endpoint: TrackedEndpoint) {
         uncountEjection(of: endpoint)
         endpoint.watch.lift()
-        endpoint.isCondemned = false
+        endpoint.condemnation = nil
     }
 
     /// Judges an endpoint by all that is known of it; what comes out different is for the next set.
@@ -140,16 +140,28 @@ extension Discovery {
         let ramp = endpoint.advanceRamp(over: options.slowStart, at: now)
         wakes.update(endpoint, to: [endpoint.watch.nextWake, ramp.next].compactMap { $0 }.min())
         if let last, last.fitness == judgement.fitness, last.fate == judgement.fate, last.cause == judgement.cause,
-            last.isKept == judgement.isKept, last.weight == endpoint.weight, last.ramp == ramp.percent, last.zone == endpoint.zone
+            last.isKept == judgement.isKept, last.weight == endpoint.weight, last.ramp == ramp.percent,
+            last.zone == endpoint.zone
         {
             return
         }
         endpoint.published = Endpoint(
             identity: endpoint.identity, zone: endpoint.zone, weight: endpoint.weight, ramp: ramp.percent,
             fitness: judgement.fitness, since: last?.fitness.state == state ? last?.since : now, fate: judgement.fate,
-            cause: judgement.cause, isKept: judgement.isKept, cell: endpoint.cell, kernelForm: endpoint.kernelForm)
+            cause: judgement.cause, isKept: judgement.isKept, cell: endpoint.cell,
+            kernelForm: endpoint.kernelForm)
         upstreams[place].isChanged = true
         isChanged = true
+    }
+
+    /// Forgets the connects that got no answer: it was we who could reach nobody.
+    mutating func acquitUnanswered(at now: Instant) {
+        for place in upstreams.indices {
+            for endpoint in upstreams[place].endpoints where endpoint.condemnation == .unanswered {
+                endpoint.condemnation = nil
+                refresh(endpoint, at: now)
+            }
+        }
     }
 
     /// Takes leave of an endpoint that its upstream has no more.

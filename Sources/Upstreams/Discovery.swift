@@ -163,8 +163,13 @@ extension Discovery {
     ) {
         guard let endpoint = endpointsByCell[observation.cell] else { return }
         switch observation.kind {
-        case .refused, .unreachable, .timedOut: if isVanished(endpoint.identity.member) { endpoint.isCondemned = true }
-        case .answered: endpoint.isCondemned = false
+        case .refused: if isVanished(endpoint.identity.member) { endpoint.condemnation = .refused }
+        case .unreachable, .timedOut:
+            // While nobody is heard that is what every connect comes to.
+            if endpoint.condemnation == nil, !view.isSilent, isVanished(endpoint.identity.member) {
+                endpoint.condemnation = .unanswered
+            }
+        case .answered: endpoint.condemnation = nil
         case .reset: break
         }
         attend(endpoint, at: now) { watch, options, hasRoom in
@@ -191,8 +196,9 @@ extension Discovery {
 
     /// Lets the view of the fleet take something in, and judges anew whom its belief concerns.
     private mutating func follow(at now: Instant, _ change: (inout LastKnownGood) -> Void) {
-        let before = view.inForce
+        let (before, wasSilent) = (view.inForce, view.isSilent)
         change(&view)
+        if view.isSilent, !wasSilent { acquitUnanswered(at: now) }
         guard view.inForce != before else { return }
         if let inForce = view.inForce {
             desk.add(.lastKnownGoodBegan(inForce))

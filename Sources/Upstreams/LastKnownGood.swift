@@ -89,6 +89,9 @@ package struct LastKnownGood: Sendable {
         return [calm, silenceDeadline].compactMap { $0 }.min()
     }
 
+    /// Whether nobody has been heard for so long that the fault may well be ours.
+    package var isSilent: Bool { nobodySince != nil && silenceDeadline == nil }
+
     /// Whether a member that is suspect or dead is to be kept.
     package func keeps(_ name: String) -> Bool { inForce != nil && collapsed.contains(name) }
 
@@ -190,7 +193,6 @@ extension LastKnownGood {
             }
             return
         }
-        let isSilent = nobodySince != nil && silenceDeadline == nil
         guard !isSilent, missing * 2 <= collapsed.count else {
             calmSince = nil
             return

@@ -5,6 +5,14 @@
 
 internal import Vocabulary
 
+/// A connect from here that failed while the endpoint's member was suspect or dead: two witnesses then say the same.
+enum Condemnation {
+    /// No answer came: that speaks against the endpoint only while somebody else is heard.
+    case unanswered
+    /// Its machine said no, so our own link is not what failed.
+    case refused
+}
+
 /// One endpoint of one upstream, from the moment it is discovered until nothing names it any more.
 ///
 /// Identity, hence a class: its upstream, its member and its wake-up all speak of the same one. Only the control thread
@@ -23,8 +31,7 @@ final class TrackedEndpoint {
     var zone: String?
     var health: ServiceTag.Health
     var watch = OutlierWatch()
-    /// Whether a connect to it failed while its member was suspect or dead: two witnesses then say the same.
-    var isCondemned = false
+    var condemnation: Condemnation?
     /// When its slow start began.
     var rampStart: Instant?
     /// Owned by ``WakeQueue``; `wake` has a meaning only with a position.
@@ -72,7 +79,7 @@ extension TrackedEndpoint {
                 fitness: ejected ?? Fitness(.fit, because: "The config names it, and nothing speaks against it."),
                 fate: .keep, cause: .none, isKept: false)
         }
-        let isHeld = standing.isDoubted && !isCondemned
+        let isHeld = standing.isDoubted && condemnation == nil
         let (fate, cause) = fate(standing, isHeld: isHeld, options)
         return Judgement(
             fitness: fitness(standing, isHeld: isHeld), fate: fate, cause: fate == .keep ? .none : cause,
@@ -85,7 +92,7 @@ extension TrackedEndpoint {
         case .left: return Fitness(.left, because: "Member \(standing.name) has left the fleet.")
         case .dead:
             var reason = standing.accused("dead")
-            if isCondemned { reason += " A connect from here failed as well." }
+            if condemnation != nil { reason += " A connect from here failed as well." }
             if isHeld { reason += " The last known good view keeps it." }
             return Fitness(.dead, because: reason)
         case .alive, .suspect: break

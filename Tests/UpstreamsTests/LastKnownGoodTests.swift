@@ -303,6 +303,32 @@ struct KeptUpstreamsTests {
         }
     }
 
+    @Test("What gets no answer while nobody is heard is no witness, before or after; a refusal always is")
+    func ownLink() throws {
+        var lab = try FleetLab(node: "m00")
+        lab.populate(12)
+        lab.run(for: .seconds(60))
+        // Our link fails; a connect is the first to tell, then the detector, and then the silence.
+        lab.discovery.hear(nobodySince: lab.now, at: lab.now)
+        lab.see("m03", .suspect)
+        lab.observe(.timedOut, of: "m03")
+        lab.run(for: .seconds(6))
+        #expect(lab.discovery.lastKnownGood != nil)
+        for number in 1..<12 { lab.see(FleetLab.name(number), .dead, accusation: "m00 accused it.") }
+        lab.publish()
+        lab.observe(.timedOut, of: "m04")
+        lab.observe(.unreachable, of: "m05")
+        lab.observe(.refused, of: "m06")
+        lab.publish()
+        let dropped = lab.upstream().endpoints.filter { $0.fitness.state == .dead && !$0.isKept }
+        #expect(dropped.map(\.identity.member) == ["m06"])
+        // One is heard again: from now on it is a witness once more.
+        lab.discovery.hear(nobodySince: lab.now, at: lab.now)
+        lab.observe(.timedOut, of: "m07")
+        lab.publish()
+        #expect(lab.endpoint("m07")?.fate == .reset)
+    }
+
     @Test("Once most are back the view is believed again, and those still dead are dropped")
     func recovery() throws {
         var lab = try Self.collapsed()
