@@ -198,14 +198,18 @@ extension Discovery {
     private mutating func follow(at now: Instant, _ change: (inout LastKnownGood) -> Void) {
         let (before, wasSilent) = (view.inForce, view.isSilent)
         change(&view)
-        if view.isSilent, !wasSilent { acquitUnanswered(at: now) }
-        guard view.inForce != before else { return }
-        if let inForce = view.inForce {
-            desk.add(.lastKnownGoodBegan(inForce))
-        } else if let before {
-            desk.add(.lastKnownGoodEnded(since: before.since))
+        let fellSilent = view.isSilent && !wasSilent
+        if fellSilent { acquitUnanswered(at: now) }
+        if view.inForce != before {
+            if let inForce = view.inForce {
+                desk.add(.lastKnownGoodBegan(inForce))
+            } else if let before {
+                desk.add(.lastKnownGoodEnded(since: before.since))
+            }
+            isChanged = true
+        } else if !fellSilent {
+            return
         }
-        isChanged = true
         for name in view.concerned { refreshEndpoints(of: name, at: now) }
     }
 

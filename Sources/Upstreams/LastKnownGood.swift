@@ -13,10 +13,14 @@
 //
 //     believed ──silence, or as many vanished within the window as are left──► in force
 //         ▲                                                                      │
-//         └── half of the vanished back or gone for good, and so for `calm` ◄────┘
+//         ├── half of the vanished back or gone for good, and so for `calm` ◄────┤
+//         └── others heard, without a break, for `patience` ◄────────────────────┘
 //
 // `calm` is what keeps a flapping link from toggling it. A member that left or was forgotten is gone for good: nobody
-// leaves through a cut. A death is no such evidence; it is what is doubted.
+// leaves through a cut. A death is no such evidence; it is what is doubted. But not for ever: where members that are
+// present are heard all the time, the others' absence is theirs. So half of a fleet may die at once, and is dropped
+// `patience` later; and who dies while it is in force, and others are heard, is doubted only as part of the collapse,
+// which is over a window after it began.
 
 package import Vocabulary
 
@@ -29,6 +33,9 @@ package struct LastKnownGood: Sendable {
         package var silence: Duration = .seconds(5)
         /// How long the end of a collapse must have held.
         package var calm: Duration = .seconds(10)
+        /// How long others must have been heard, on end, for the deaths to be believed. Well above what a detector and
+        /// the healing of a network need.
+        package var patience: Duration = .seconds(300)
 
         package init() {}
     }
@@ -78,6 +85,8 @@ package struct LastKnownGood: Sendable {
     /// How many of them are still neither back nor gone for good.
     private var missing = 0
     private var calmSince: Instant?
+    /// Since when, while in force, there were members present and somebody was heard.
+    private var heardSince: Instant?
 
     private var nobodySince: Instant?
     private var silenceDeadline: Instant?
@@ -86,11 +95,15 @@ package struct LastKnownGood: Sendable {
 
     package var nextWake: Instant? {
         let calm = calmSince.map { $0 + options.calm }
-        return [calm, silenceDeadline].compactMap { $0 }.min()
+        let patience = heardSince.map { $0 + options.patience }
+        return [calm, patience, silenceDeadline].compactMap { $0 }.min()
     }
 
     /// Whether nobody has been heard for so long that the fault may well be ours.
     package var isSilent: Bool { nobodySince != nil && silenceDeadline == nil }
+
+    /// Not the opposite: it may be that nobody is to be heard.
+    private var isHeard: Bool { silenceDeadline != nil }
 
     /// Whether a member that is suspect or dead is to be kept.
     package func keeps(_ name: String) -> Bool { inForce != nil && collapsed.contains(name) }
@@ -155,7 +168,7 @@ extension LastKnownGood {
         recent.append((name, now))
         recentCount += 1
         // Into it, or back into it.
-        if inForce != nil {
+        if let inForce, !isHeard || now - inForce.since < options.window || collapsed.contains(name) {
             collapsed.insert(name)
             missing += 1
         }
@@ -177,7 +190,14 @@ extension LastKnownGood {
 extension LastKnownGood {
     private mutating func fallSilent(at now: Instant) {
         silenceDeadline = nil
-        guard inForce == nil, presentCount + recentCount >= Self.leastVanished else { return }
+        guard inForce == nil else {
+            // Whoever vanished just before was the first to show it.
+            for (name, _) in recent where presences[name]?.isRecent == true && collapsed.insert(name).inserted {
+                missing += 1
+            }
+            return
+        }
+        guard presentCount + recentCount >= Self.leastVanished else { return }
         begin(
             at: now,
             because: "nobody in the fleet has been heard for \(sentence(options.silence))")
@@ -193,6 +213,8 @@ extension LastKnownGood {
             }
             return
         }
+        heardSince = isHeard && presentCount > 0 ? heardSince ?? now : nil
+        if let heardSince, now - heardSince >= options.patience { return end() }
         guard !isSilent, missing * 2 <= collapsed.count else {
             calmSince = nil
             return
@@ -209,12 +231,12 @@ extension LastKnownGood {
         collapsed = []
         for (name, _) in recent where presences[name]?.isRecent == true { collapsed.insert(name) }
         missing = collapsed.count
-        calmSince = nil
+        (calmSince, heardSince) = (nil, nil)
     }
 
     private mutating func end() {
         inForce = nil
-        calmSince = nil
+        (calmSince, heardSince) = (nil, nil)
         // They have been judged: the next collapse needs its own.
         forgetRecent(recent.count)
     }

@@ -26,6 +26,15 @@ struct LastKnownGoodTests {
             if (view.inForce != nil) != before { turns.append(Int(now.nanoseconds / 1_000_000_000) - 60) }
         }
 
+        /// Lets time pass as in a node that is answered by somebody every second.
+        mutating func hearOthers(for duration: Duration) {
+            let end = now + duration
+            while now < end {
+                note { $0.hear(nobodySince: $1, at: $1) }
+                run(for: min(end - now, .seconds(1)))
+            }
+        }
+
         mutating func run(for duration: Duration) {
             let end = now + duration
             while let wake = view.nextWake, wake <= end {
@@ -176,6 +185,62 @@ struct LastKnownGoodTests {
         // And it is not the same collapse again when one more dies.
         lab.see(6, .dead)
         #expect(lab.turns == [0, 110])
+    }
+
+    @Test("Where others are heard for five minutes on end, those that vanished are believed dead")
+    func massDeath() {
+        var lab = Lab(3)
+        lab.hearOthers(for: .seconds(10))
+        lab.see(0, .dead)
+        lab.see(1, .dead)
+        #expect(lab.view.inForce != nil)
+        lab.hearOthers(for: .seconds(290))
+        // A break in between: it takes five minutes from its end.
+        lab.run(for: .seconds(6))
+        lab.hearOthers(for: .seconds(299))
+        #expect(lab.view.keeps("m0"))
+        lab.hearOthers(for: .seconds(2))
+        #expect(lab.view.inForce == nil)
+        #expect(lab.turns.count == 2)
+        // The one that is left is judged by itself again.
+        lab.see(2, .dead)
+        #expect(!lab.view.keeps("m2"))
+    }
+
+    @Test("Where nobody is left to be heard, no time makes the deaths believed")
+    func nobodyLeft() {
+        var lab = Lab(5)
+        lab.hearOthers(for: .seconds(10))
+        for number in 0..<5 { lab.see(number, .dead) }
+        lab.hearOthers(for: .seconds(3))
+        lab.run(for: .seconds(3600))
+        #expect(lab.view.keeps("m0"))
+    }
+
+    @Test(
+        "Who vanishes a window after the collapse is doubted only if nobody is heard by then", arguments: [true, false])
+    func later(heard: Bool) {
+        var lab = Lab(12)
+        lab.hearOthers(for: .seconds(10))
+        for number in 0..<6 { lab.see(number, .dead) }
+        lab.hearOthers(for: .seconds(29))
+        lab.see(6, .dead)
+        #expect(lab.view.keeps("m6"))
+        lab.hearOthers(for: .seconds(60))
+        lab.see(7, .dead)
+        #expect(!lab.view.keeps("m7"))
+        if heard { return }
+        // The last of the sound it had heard: what vanished right before the silence belongs to it.
+        lab.run(for: .seconds(6))
+        #expect(lab.view.keeps("m7"))
+        lab.run(for: .seconds(60))
+        lab.see(8, .dead)
+        #expect(lab.view.keeps("m8"))
+        // All are back, and so the counts agree.
+        lab.hearOthers(for: .seconds(2))
+        for number in [0, 1, 6, 7, 8] { lab.see(number, .alive) }
+        lab.hearOthers(for: .seconds(12))
+        #expect(lab.view.inForce == nil)
     }
 
     @Test("A link that flaps faster than the calm lasts makes it begin once and end once")
@@ -342,6 +407,33 @@ struct KeptUpstreamsTests {
         #expect(lab.endpoint("m09")?.fitness.reason == "Member m09 is dead: m00 accused it.")
         #expect(lab.tiers().preferred == (0..<7).map(FleetLab.name))
         #expect(lab.discovery.takeNews().news.contains(.lastKnownGoodEnded(since: since)))
+    }
+
+    @Test("Half of the fleet truly dies: it is dropped in the end, and a member that dies later at once")
+    func massDeath() throws {
+        var lab = try FleetLab(node: "m00")
+        func hear(_ lab: inout FleetLab, for seconds: Int) {
+            for _ in 0..<seconds {
+                lab.discovery.hear(nobodySince: lab.now, at: lab.now)
+                lab.run(for: .seconds(1))
+            }
+        }
+        lab.populate(12)
+        hear(&lab, for: 60)
+        for number in 6..<12 { lab.see(FleetLab.name(number), .dead) }
+        hear(&lab, for: 100)
+        #expect(lab.endpoint("m09")?.isKept == true)
+        lab.see("m05", .dead)
+        hear(&lab, for: 1)
+        #expect(lab.endpoint("m05")?.fate == .reset)
+        hear(&lab, for: 201)
+        #expect(lab.discovery.current.lastKnownGood == nil)
+        #expect(lab.endpoint("m09")?.fate == .reset)
+        hear(&lab, for: 3600)
+        lab.see("m04", .dead)
+        hear(&lab, for: 1)
+        #expect(lab.endpoint("m04")?.fate == .reset)
+        #expect(lab.tiers().preferred == (0..<4).map(FleetLab.name))
     }
 
     @Test("Members that truly die one after the other are dropped one after the other")
