@@ -44,6 +44,8 @@ package struct LastKnownGood: Sendable {
     package static let leastVanished = 2
     /// A wake that comes this much too late says that this process stood still, and so heard nobody.
     private static let stall: Duration = .seconds(1)
+    /// So does this much between two turns of a loop that turns once a second.
+    private static let longestTurn: Duration = .seconds(2)
 
     /// That it is in force, and what an operator is told.
     package struct InForce: Hashable, Sendable {
@@ -90,6 +92,8 @@ package struct LastKnownGood: Sendable {
 
     private var nobodySince: Instant?
     private var silenceDeadline: Instant?
+    /// When ``hear(nobodySince:at:)`` was last called.
+    private var toldAt: Instant?
 
     package init(_ options: Options = Options()) { self.options = options }
 
@@ -140,11 +144,20 @@ extension LastKnownGood {
 
     /// Says when anybody of the fleet was heard last; nil: there is nobody to be heard.
     ///
-    /// It decides nothing at once: if this process stood still, what was sent meanwhile is still to be read.
+    /// To be called at every turn, once a second or oftener: a longer break says that this process stood still, and
+    /// then silence is reckoned anew from now, as what was sent meanwhile is still to be read. For the same reason it
+    /// never decides at once.
     package mutating func hear(nobodySince since: Instant?, at now: Instant) {
+        let hasStalled = toldAt.map { now - $0 > Self.longestTurn } ?? false
+        toldAt = now
+        if hasStalled, isHeard {
+            silenceDeadline = now + options.silence
+            if heardSince != nil { heardSince = now }
+        }
         guard since != nobodySince else { return }
         nobodySince = since
-        silenceDeadline = since.map { max($0 + options.silence, now + Self.stall) }
+        let earliest = now + (hasStalled ? options.silence : Self.stall)
+        silenceDeadline = since.map { max($0 + options.silence, earliest) }
         expire(at: now)
         decide(at: now)
     }

@@ -94,6 +94,29 @@ struct LastKnownGoodTests {
         lab.note { $0.hear(nobodySince: $1 + .seconds(-50), at: $1) }
         #expect(lab.view.inForce == nil)
         // But a silence that goes on is one
+        lab.run(for: .milliseconds(4900))
+        #expect(lab.view.inForce == nil)
+        lab.run(for: .milliseconds(100))
+        #expect(lab.view.inForce != nil)
+    }
+
+    @Test("A stall that ends about when the silence would be one is a stall as well", arguments: [3, 4, 5, 6])
+    func shortStall(seconds: Int) {
+        var lab = Lab(11)
+        lab.hearOthers(for: .seconds(10))
+        let last = lab.now + .seconds(-1)
+        // Half a second after it was heard last: stopped, and the first to be called is who says so.
+        lab.now = last + .milliseconds(500)
+        lab.note { $0.hear(nobodySince: last, at: $1) }
+        lab.now = lab.now + .seconds(seconds)
+        lab.note { $0.hear(nobodySince: last, at: $1) }
+        lab.note { $0.wake(at: $1) }
+        #expect(lab.view.inForce == nil)
+        for _ in 0..<4 {
+            lab.run(for: .seconds(1))
+            lab.note { $0.hear(nobodySince: last, at: $1) }
+        }
+        #expect(lab.view.inForce == nil)
         lab.run(for: .seconds(1))
         #expect(lab.view.inForce != nil)
     }
