@@ -163,8 +163,13 @@ extension Discovery {
     ) {
         guard let endpoint = endpointsByCell[observation.cell] else { return }
         switch observation.kind {
-        case .refused, .unreachable, .timedOut: if isVanished(endpoint.identity.member) { endpoint.isCondemned = true }
-        case .answered: endpoint.isCondemned = false
+        case .refused: if isVanished(endpoint.identity.member) { endpoint.condemnation = .refused }
+        case .unreachable, .timedOut:
+            // While nobody is heard that is what every connect comes to.
+            if endpoint.condemnation == nil, !view.isSilent, isVanished(endpoint.identity.member) {
+                endpoint.condemnation = .unanswered
+            }
+        case .answered: endpoint.condemnation = nil
         case .reset: break
         }
         attend(endpoint, at: now) { watch, options, hasRoom in
@@ -191,27 +196,32 @@ extension Discovery {
 
     /// Lets the view of the fleet take something in, and judges anew whom its belief concerns.
     private mutating func follow(at now: Instant, _ change: (inout LastKnownGood) -> Void) {
-        let before = view.inForce
+        let (before, wasSilent) = (view.inForce, view.isSilent)
         change(&view)
-        guard view.inForce != before else { return }
-        if let inForce = view.inForce {
-            desk.add(.lastKnownGoodBegan(inForce))
-        } else if let before {
-            desk.add(.lastKnownGoodEnded(since: before.since))
+        let fellSilent = view.isSilent && !wasSilent
+        if fellSilent { acquitUnanswered(at: now) }
+        if view.inForce != before {
+            if let inForce = view.inForce {
+                desk.add(.lastKnownGoodBegan(inForce))
+            } else if let before {
+                desk.add(.lastKnownGoodEnded(since: before.since))
+            }
+            isChanged = true
+        } else if !fellSilent {
+            return
         }
-        isChanged = true
         for name in view.concerned { refreshEndpoints(of: name, at: now) }
     }
 
-    /// Whether it is another process than the one that was ejected, or says so itself.
+    /// Whether it is another process than the one that was ejected.
     ///
-    /// A suspicion refuted raises the incarnation too, and proves only that the same process lives.
+    /// A higher incarnation does not say so: any change of a tag and any suspicion refuted raises it, and a process that
+    /// restarts before it is missed begins where it left off.
     private static func isBack(_ member: FleetMember, after before: FleetMember) -> Bool {
         guard member.state == .alive else { return false }
         switch before.state {
         case .dead, .left: return true
-        case .alive: return member.incarnation > before.incarnation
-        case .suspect: return false
+        case .alive, .suspect: return false
         }
     }
 

@@ -13,10 +13,14 @@
 //
 //     believed ──silence, or as many vanished within the window as are left──► in force
 //         ▲                                                                      │
-//         └── half of the vanished back or gone for good, and so for `calm` ◄────┘
+//         ├── half of the vanished back or gone for good, and so for `calm` ◄────┤
+//         └── others heard, without a break, for `patience` ◄────────────────────┘
 //
 // `calm` is what keeps a flapping link from toggling it. A member that left or was forgotten is gone for good: nobody
-// leaves through a cut. A death is no such evidence; it is what is doubted.
+// leaves through a cut. A death is no such evidence; it is what is doubted. But not for ever: where members that are
+// present are heard all the time, the others' absence is theirs. So half of a fleet may die at once, and is dropped
+// `patience` later; and who dies while it is in force, and others are heard, is doubted only as part of the collapse,
+// which is over a window after it began.
 
 package import Vocabulary
 
@@ -29,6 +33,9 @@ package struct LastKnownGood: Sendable {
         package var silence: Duration = .seconds(5)
         /// How long the end of a collapse must have held.
         package var calm: Duration = .seconds(10)
+        /// How long others must have been heard, on end, for the deaths to be believed. Well above what a detector and
+        /// the healing of a network need.
+        package var patience: Duration = .seconds(300)
 
         package init() {}
     }
@@ -37,6 +44,8 @@ package struct LastKnownGood: Sendable {
     package static let leastVanished = 2
     /// A wake that comes this much too late says that this process stood still, and so heard nobody.
     private static let stall: Duration = .seconds(1)
+    /// So does this much between two turns of a loop that turns once a second.
+    private static let longestTurn: Duration = .seconds(2)
 
     /// That it is in force, and what an operator is told.
     package struct InForce: Hashable, Sendable {
@@ -78,16 +87,27 @@ package struct LastKnownGood: Sendable {
     /// How many of them are still neither back nor gone for good.
     private var missing = 0
     private var calmSince: Instant?
+    /// Since when, while in force, there were members present and somebody was heard.
+    private var heardSince: Instant?
 
     private var nobodySince: Instant?
     private var silenceDeadline: Instant?
+    /// When ``hear(nobodySince:at:)`` was last called.
+    private var toldAt: Instant?
 
     package init(_ options: Options = Options()) { self.options = options }
 
     package var nextWake: Instant? {
         let calm = calmSince.map { $0 + options.calm }
-        return [calm, silenceDeadline].compactMap { $0 }.min()
+        let patience = heardSince.map { $0 + options.patience }
+        return [calm, patience, silenceDeadline].compactMap { $0 }.min()
     }
+
+    /// Whether nobody has been heard for so long that the fault may well be ours.
+    package var isSilent: Bool { nobodySince != nil && silenceDeadline == nil }
+
+    /// Not the opposite: it may be that nobody is to be heard.
+    private var isHeard: Bool { silenceDeadline != nil }
 
     /// Whether a member that is suspect or dead is to be kept.
     package func keeps(_ name: String) -> Bool { inForce != nil && collapsed.contains(name) }
@@ -124,11 +144,20 @@ extension LastKnownGood {
 
     /// Says when anybody of the fleet was heard last; nil: there is nobody to be heard.
     ///
-    /// It decides nothing at once: if this process stood still, what was sent meanwhile is still to be read.
+    /// To be called at every turn, once a second or oftener: a longer break says that this process stood still, and
+    /// then silence is reckoned anew from now, as what was sent meanwhile is still to be read. For the same reason it
+    /// never decides at once.
     package mutating func hear(nobodySince since: Instant?, at now: Instant) {
+        let hasStalled = toldAt.map { now - $0 > Self.longestTurn } ?? false
+        toldAt = now
+        if hasStalled, isHeard {
+            silenceDeadline = now + options.silence
+            if heardSince != nil { heardSince = now }
+        }
         guard since != nobodySince else { return }
         nobodySince = since
-        silenceDeadline = since.map { max($0 + options.silence, now + Self.stall) }
+        let earliest = now + (hasStalled ? options.silence : Self.stall)
+        silenceDeadline = since.map { max($0 + options.silence, earliest) }
         expire(at: now)
         decide(at: now)
     }
@@ -152,7 +181,7 @@ extension LastKnownGood {
         recent.append((name, now))
         recentCount += 1
         // Into it, or back into it.
-        if inForce != nil {
+        if let inForce, !isHeard || now - inForce.since < options.window || collapsed.contains(name) {
             collapsed.insert(name)
             missing += 1
         }
@@ -174,7 +203,14 @@ extension LastKnownGood {
 extension LastKnownGood {
     private mutating func fallSilent(at now: Instant) {
         silenceDeadline = nil
-        guard inForce == nil, presentCount + recentCount >= Self.leastVanished else { return }
+        guard inForce == nil else {
+            // Whoever vanished just before was the first to show it.
+            for (name, _) in recent where presences[name]?.isRecent == true && collapsed.insert(name).inserted {
+                missing += 1
+            }
+            return
+        }
+        guard presentCount + recentCount >= Self.leastVanished else { return }
         begin(
             at: now,
             because: "nobody in the fleet has been heard for \(sentence(options.silence))")
@@ -190,7 +226,8 @@ extension LastKnownGood {
             }
             return
         }
-        let isSilent = nobodySince != nil && silenceDeadline == nil
+        heardSince = isHeard && presentCount > 0 ? heardSince ?? now : nil
+        if let heardSince, now - heardSince >= options.patience { return end() }
         guard !isSilent, missing * 2 <= collapsed.count else {
             calmSince = nil
             return
@@ -207,12 +244,12 @@ extension LastKnownGood {
         collapsed = []
         for (name, _) in recent where presences[name]?.isRecent == true { collapsed.insert(name) }
         missing = collapsed.count
-        calmSince = nil
+        (calmSince, heardSince) = (nil, nil)
     }
 
     private mutating func end() {
         inForce = nil
-        calmSince = nil
+        (calmSince, heardSince) = (nil, nil)
         // They have been judged: the next collapse needs its own.
         forgetRecent(recent.count)
     }

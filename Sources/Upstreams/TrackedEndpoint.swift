@@ -5,6 +5,14 @@
 
 internal import Vocabulary
 
+/// A connect from here that failed while the endpoint's member was suspect or dead: two witnesses then say the same.
+enum Condemnation {
+    /// No answer came: that speaks against the endpoint only while somebody else is heard.
+    case unanswered
+    /// Its machine said no, so our own link is not what failed.
+    case refused
+}
+
 /// One endpoint of one upstream, from the moment it is discovered until nothing names it any more.
 ///
 /// Identity, hence a class: its upstream, its member and its wake-up all speak of the same one. Only the control thread
@@ -23,8 +31,9 @@ final class TrackedEndpoint {
     var zone: String?
     var health: ServiceTag.Health
     var watch = OutlierWatch()
-    /// Whether a connect to it failed while its member was suspect or dead: two witnesses then say the same.
-    var isCondemned = false
+    /// Whether its upstream counts it among those ejected for soft failures.
+    var isCountedEjected = false
+    var condemnation: Condemnation?
     /// When its slow start began.
     var rampStart: Instant?
     /// Owned by ``WakeQueue``; `wake` has a meaning only with a position.
@@ -59,6 +68,7 @@ struct Standing {
 struct Judgement {
     var fitness: Fitness
     var fate: ConnectionFate
+    var cause: FateCause
     var isKept: Bool
 }
 
@@ -69,11 +79,12 @@ extension TrackedEndpoint {
         guard let standing else {
             return Judgement(
                 fitness: ejected ?? Fitness(.fit, because: "The config names it, and nothing speaks against it."),
-                fate: .keep, isKept: false)
+                fate: .keep, cause: .none, isKept: false)
         }
-        let isHeld = standing.isDoubted && !isCondemned
+        let isHeld = standing.isDoubted && condemnation == nil
+        let (fate, cause) = fate(standing, isHeld: isHeld, options)
         return Judgement(
-            fitness: fitness(standing, isHeld: isHeld), fate: fate(standing, isHeld: isHeld, options),
+            fitness: fitness(standing, isHeld: isHeld), fate: fate, cause: fate == .keep ? .none : cause,
             isKept: isHeld && standing.isListed && standing.state == .dead)
     }
 
@@ -83,7 +94,7 @@ extension TrackedEndpoint {
         case .left: return Fitness(.left, because: "Member \(standing.name) has left the fleet.")
         case .dead:
             var reason = standing.accused("dead")
-            if isCondemned { reason += " A connect from here failed as well." }
+            if condemnation != nil { reason += " A connect from here failed as well." }
             if isHeld { reason += " The last known good view keeps it." }
             return Fitness(.dead, because: reason)
         case .alive, .suspect: break
@@ -104,14 +115,16 @@ extension TrackedEndpoint {
     private var ejected: Fitness? { watch.ejection.map { Fitness(.ejected, because: $0.reason) } }
 
     /// By the member's state alone: what the endpoint is ejected for, its open connections may survive.
-    private func fate(_ standing: Standing, isHeld: Bool, _ options: UpstreamOptions) -> ConnectionFate {
+    private func fate(
+        _ standing: Standing, isHeld: Bool, _ options: UpstreamOptions
+    ) -> (ConnectionFate, FateCause) {
         switch standing.state {
-        case .dead: isHeld ? .keep : options.onDead
-        case .left: options.onLeft
+        case .dead: return (isHeld ? .keep : options.onDead, .dead)
+        case .left: return (options.onLeft, .left)
         // Off the roster is out of the fleet, by another's decision.
-        case .suspect: !standing.isListed ? options.onLeft : isHeld ? .keep : options.onSuspect
-        case .alive: standing.isListed ? .keep : options.onLeft
+        case .alive, .suspect: if !standing.isListed { return (options.onLeft, .unlisted) }
         }
+        return standing.state == .suspect && !isHeld ? (options.onSuspect, .suspect) : (.keep, .none)
     }
 }
 

@@ -136,6 +136,33 @@ struct DiscoveryFitnessTests {
         #expect(try fates { $0.onLeft = fate } == [.keep, .keep, .reset, fate])
     }
 
+    @Test("A fate's cause is the member's state or the roster, and nothing that is seen from here")
+    func causes() throws {
+        var lab = try FleetLab { $0.onSuspect = .reset }
+        lab.populate(5)
+        func cause() -> FateCause? { lab.endpoint("m00")?.cause }
+        lab.see("m00", .suspect)
+        #expect(lab.state("m00") == .suspect)
+        #expect(cause() == .suspect)
+        lab.observe(.refused, of: "m00")
+        #expect(lab.state("m00") == .ejected)
+        #expect(cause() == .suspect)
+        for (state, expected) in [(FleetMember.State.dead, FateCause.dead), (.left, .left), (.alive, .none)] {
+            lab.see("m00", state)
+            lab.publish()
+            #expect(cause() == expected)
+        }
+        lab.discovery.list(Roster(["m01"]), at: lab.now)
+        lab.publish()
+        #expect(cause() == .unlisted)
+        // What ends nothing has no cause.
+        var keeping = try FleetLab()
+        keeping.populate(5)
+        keeping.see("m00", .suspect)
+        keeping.publish()
+        #expect(keeping.endpoint("m00")?.cause == FateCause.none)
+    }
+
     @Test("Off the roster is like having left, and back on it is fit again; without a roster all are listed")
     func roster() throws {
         var lab = try FleetLab()

@@ -111,6 +111,25 @@ struct EjectionTests {
         }
     }
 
+    @Test("Ejected endpoints that serve no more leave room for others", arguments: FleetMember.State.allCases)
+    func ejectedAndGone(state: FleetMember.State) throws {
+        var lab = try FleetLab { $0.outlier.maxEjectedPercent = 50 }
+        lab.populate(4)
+        for name in ["m00", "m01"] { lab.observe(.reset, of: name, streak: 9) }
+        if state == .alive {
+            // They drain, instead.
+            for name in ["m00", "m01"] { lab.see(name, tags: ["svc.a": ":80;health=draining"]) }
+        } else {
+            for name in ["m00", "m01"] { lab.see(name, state) }
+        }
+        lab.publish()
+        for name in ["m02", "m03"] { lab.observe(.reset, of: name, streak: 9) }
+        lab.publish()
+        // A suspect one still serves.
+        #expect(lab.endpoint("m02")?.fitness.state == (state == .suspect ? .fit : .ejected))
+        #expect(lab.endpoint("m03")?.fitness.state == .fit)
+    }
+
     @Test("Refusals are proof for each by itself: they know no such bound")
     func allRefuse() throws {
         var lab = try FleetLab { $0.outlier.maxEjectedPercent = 10 }
@@ -158,7 +177,9 @@ struct EjectionTests {
         #expect(lab.discovery.nextWake == nil)
     }
 
-    @Test("A member that comes back, restarts, or passes its check again has its ejection lifted")
+    @Test(
+        "A member that comes back, or passes its check again, has its ejection lifted; another incarnation is not enough"
+    )
     func lifting() throws {
         func ejected(_ change: (inout FleetLab) -> Void) throws -> Fitness.State? {
             var lab = try FleetLab()
@@ -168,12 +189,13 @@ struct EjectionTests {
             change(&lab)
             return lab.state("m00")
         }
-        #expect(try ejected { $0.see("m00", incarnation: 2) } == .fit)
-        #expect(
-            try ejected {
-                $0.see("m00", .dead)
-                $0.see("m00", incarnation: 2)
-            } == .fit)
+        for gone in [FleetMember.State.dead, .left] {
+            #expect(
+                try ejected {
+                    $0.see("m00", gone)
+                    $0.see("m00", incarnation: 2)
+                } == .fit)
+        }
         #expect(
             try ejected {
                 $0.see("m00", tags: ["svc.a": ":80;health=failing"])
@@ -185,7 +207,9 @@ struct EjectionTests {
                 $0.see("m00", .suspect)
                 $0.see("m00", incarnation: 2)
             } == .ejected)
-        #expect(try ejected { $0.see("m00", tags: ["svc.a": ":80", "x": "y"]) } == .ejected)
+        // So does another tag.
+        #expect(try ejected { $0.see("m00", tags: ["svc.a": ":80", "x": "y"], incarnation: 2) } == .ejected)
+        #expect(try ejected { $0.see("m00", tags: ["svc.a": ":80;weight=50"], incarnation: 3) } == .ejected)
     }
 
     @Test("A lifted ejection makes room for another")
@@ -195,6 +219,7 @@ struct EjectionTests {
         lab.observe(.timedOut, of: "m00", streak: 5)
         lab.observe(.timedOut, of: "m01", streak: 5)
         #expect(lab.state("m01") == .fit)
+        lab.see("m00", .dead)
         lab.see("m00", incarnation: 2)
         lab.observe(.timedOut, of: "m01", streak: 5)
         #expect(lab.state("m01") == .ejected)

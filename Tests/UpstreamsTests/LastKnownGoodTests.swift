@@ -26,6 +26,15 @@ struct LastKnownGoodTests {
             if (view.inForce != nil) != before { turns.append(Int(now.nanoseconds / 1_000_000_000) - 60) }
         }
 
+        /// Lets time pass as in a node that is answered by somebody every second.
+        mutating func hearOthers(for duration: Duration) {
+            let end = now + duration
+            while now < end {
+                note { $0.hear(nobodySince: $1, at: $1) }
+                run(for: min(end - now, .seconds(1)))
+            }
+        }
+
         mutating func run(for duration: Duration) {
             let end = now + duration
             while let wake = view.nextWake, wake <= end {
@@ -85,6 +94,29 @@ struct LastKnownGoodTests {
         lab.note { $0.hear(nobodySince: $1 + .seconds(-50), at: $1) }
         #expect(lab.view.inForce == nil)
         // But a silence that goes on is one
+        lab.run(for: .milliseconds(4900))
+        #expect(lab.view.inForce == nil)
+        lab.run(for: .milliseconds(100))
+        #expect(lab.view.inForce != nil)
+    }
+
+    @Test("A stall that ends about when the silence would be one is a stall as well", arguments: [3, 4, 5, 6])
+    func shortStall(seconds: Int) {
+        var lab = Lab(11)
+        lab.hearOthers(for: .seconds(10))
+        let last = lab.now + .seconds(-1)
+        // Half a second after it was heard last: stopped, and the first to be called is who says so.
+        lab.now = last + .milliseconds(500)
+        lab.note { $0.hear(nobodySince: last, at: $1) }
+        lab.now = lab.now + .seconds(seconds)
+        lab.note { $0.hear(nobodySince: last, at: $1) }
+        lab.note { $0.wake(at: $1) }
+        #expect(lab.view.inForce == nil)
+        for _ in 0..<4 {
+            lab.run(for: .seconds(1))
+            lab.note { $0.hear(nobodySince: last, at: $1) }
+        }
+        #expect(lab.view.inForce == nil)
         lab.run(for: .seconds(1))
         #expect(lab.view.inForce != nil)
     }
@@ -176,6 +208,62 @@ struct LastKnownGoodTests {
         // And it is not the same collapse again when one more dies.
         lab.see(6, .dead)
         #expect(lab.turns == [0, 110])
+    }
+
+    @Test("Where others are heard for five minutes on end, those that vanished are believed dead")
+    func massDeath() {
+        var lab = Lab(3)
+        lab.hearOthers(for: .seconds(10))
+        lab.see(0, .dead)
+        lab.see(1, .dead)
+        #expect(lab.view.inForce != nil)
+        lab.hearOthers(for: .seconds(290))
+        // A break in between: it takes five minutes from its end.
+        lab.run(for: .seconds(6))
+        lab.hearOthers(for: .seconds(299))
+        #expect(lab.view.keeps("m0"))
+        lab.hearOthers(for: .seconds(2))
+        #expect(lab.view.inForce == nil)
+        #expect(lab.turns.count == 2)
+        // The one that is left is judged by itself again.
+        lab.see(2, .dead)
+        #expect(!lab.view.keeps("m2"))
+    }
+
+    @Test("Where nobody is left to be heard, no time makes the deaths believed")
+    func nobodyLeft() {
+        var lab = Lab(5)
+        lab.hearOthers(for: .seconds(10))
+        for number in 0..<5 { lab.see(number, .dead) }
+        lab.hearOthers(for: .seconds(3))
+        lab.run(for: .seconds(3600))
+        #expect(lab.view.keeps("m0"))
+    }
+
+    @Test(
+        "Who vanishes a window after the collapse is doubted only if nobody is heard by then", arguments: [true, false])
+    func later(heard: Bool) {
+        var lab = Lab(12)
+        lab.hearOthers(for: .seconds(10))
+        for number in 0..<6 { lab.see(number, .dead) }
+        lab.hearOthers(for: .seconds(29))
+        lab.see(6, .dead)
+        #expect(lab.view.keeps("m6"))
+        lab.hearOthers(for: .seconds(60))
+        lab.see(7, .dead)
+        #expect(!lab.view.keeps("m7"))
+        if heard { return }
+        // The last of the sound it had heard: what vanished right before the silence belongs to it.
+        lab.run(for: .seconds(6))
+        #expect(lab.view.keeps("m7"))
+        lab.run(for: .seconds(60))
+        lab.see(8, .dead)
+        #expect(lab.view.keeps("m8"))
+        // All are back, and so the counts agree.
+        lab.hearOthers(for: .seconds(2))
+        for number in [0, 1, 6, 7, 8] { lab.see(number, .alive) }
+        lab.hearOthers(for: .seconds(12))
+        #expect(lab.view.inForce == nil)
     }
 
     @Test("A link that flaps faster than the calm lasts makes it begin once and end once")
@@ -303,6 +391,32 @@ struct KeptUpstreamsTests {
         }
     }
 
+    @Test("What gets no answer while nobody is heard is no witness, before or after; a refusal always is")
+    func ownLink() throws {
+        var lab = try FleetLab(node: "m00")
+        lab.populate(12)
+        lab.run(for: .seconds(60))
+        // Our link fails; a connect is the first to tell, then the detector, and then the silence.
+        lab.discovery.hear(nobodySince: lab.now, at: lab.now)
+        lab.see("m03", .suspect)
+        lab.observe(.timedOut, of: "m03")
+        lab.run(for: .seconds(6))
+        #expect(lab.discovery.lastKnownGood != nil)
+        for number in 1..<12 { lab.see(FleetLab.name(number), .dead, accusation: "m00 accused it.") }
+        lab.publish()
+        lab.observe(.timedOut, of: "m04")
+        lab.observe(.unreachable, of: "m05")
+        lab.observe(.refused, of: "m06")
+        lab.publish()
+        let dropped = lab.upstream().endpoints.filter { $0.fitness.state == .dead && !$0.isKept }
+        #expect(dropped.map(\.identity.member) == ["m06"])
+        // One is heard again: from now on it is a witness once more.
+        lab.discovery.hear(nobodySince: lab.now, at: lab.now)
+        lab.observe(.timedOut, of: "m07")
+        lab.publish()
+        #expect(lab.endpoint("m07")?.fate == .reset)
+    }
+
     @Test("Once most are back the view is believed again, and those still dead are dropped")
     func recovery() throws {
         var lab = try Self.collapsed()
@@ -316,6 +430,33 @@ struct KeptUpstreamsTests {
         #expect(lab.endpoint("m09")?.fitness.reason == "Member m09 is dead: m00 accused it.")
         #expect(lab.tiers().preferred == (0..<7).map(FleetLab.name))
         #expect(lab.discovery.takeNews().news.contains(.lastKnownGoodEnded(since: since)))
+    }
+
+    @Test("Half of the fleet truly dies: it is dropped in the end, and a member that dies later at once")
+    func massDeath() throws {
+        var lab = try FleetLab(node: "m00")
+        func hear(_ lab: inout FleetLab, for seconds: Int) {
+            for _ in 0..<seconds {
+                lab.discovery.hear(nobodySince: lab.now, at: lab.now)
+                lab.run(for: .seconds(1))
+            }
+        }
+        lab.populate(12)
+        hear(&lab, for: 60)
+        for number in 6..<12 { lab.see(FleetLab.name(number), .dead) }
+        hear(&lab, for: 100)
+        #expect(lab.endpoint("m09")?.isKept == true)
+        lab.see("m05", .dead)
+        hear(&lab, for: 1)
+        #expect(lab.endpoint("m05")?.fate == .reset)
+        hear(&lab, for: 201)
+        #expect(lab.discovery.current.lastKnownGood == nil)
+        #expect(lab.endpoint("m09")?.fate == .reset)
+        hear(&lab, for: 3600)
+        lab.see("m04", .dead)
+        hear(&lab, for: 1)
+        #expect(lab.endpoint("m04")?.fate == .reset)
+        #expect(lab.tiers().preferred == (0..<4).map(FleetLab.name))
     }
 
     @Test("Members that truly die one after the other are dropped one after the other")
