@@ -67,6 +67,9 @@ struct EtcdRoster {
             var client = try EtcdClient(endpoint, of: options, pace: pace, stop: stop)
             for _ in 0..<Self.mostCompactions {
                 var (view, revision) = try readAll(&client)
+                guard view.count > 0 || !scribe.keeper.isEmptiedAnew(atRevision: revision) else {
+                    throw .roster("there is no key below \(options.prefix); is it another store?")
+                }
                 tell(view, revision, wake)
                 try follow(&view, from: revision, &client, wake)
             }

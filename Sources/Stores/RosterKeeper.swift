@@ -109,6 +109,16 @@ package struct RosterKeeper: Sendable {
             standing.sentence(at: now) + "; " + parts.compactMap(\.self).joined(separator: "; "))
     }
 
+    /// Whether a source that now names nobody may be another one than that of the roster that holds.
+    ///
+    /// A store's revisions never fall, and taking keys away raises them. So an older one without any is another store, or
+    /// the same one on a blank disk, and no operator has said that nobody belongs. One that has outgrown the revision
+    /// that holds cannot be told from a deletion.
+    func isEmptiedAnew(atRevision revision: Int64) -> Bool {
+        guard !names.isEmpty, let held = standing.holding?.revision else { return false }
+        return revision < held
+    }
+
     /// The source still says what it has said.
     /// - Parameter isSteady: it has been good for a while, so that a failure now is the first of its kind.
     package mutating func confirmed(isSteady: Bool, at now: Instant) {

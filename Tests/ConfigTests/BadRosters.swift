@@ -100,11 +100,15 @@ extension BadFile {
                 "edge.yaml:6:73: error: certificate is for https, and no endpoint has it; write https://, or remove certificate",
             ]),
         BadFile(
+            "A prefix that other prefixes begin with",
+            fleet("  roster: {etcd: {endpoints: [http://10.0.0.1:2379], prefix: /fleet}}"),
+            faults: [#"edge.yaml:5:62: error: prefix "/fleet" does not end with '/'; write "/fleet/""#]),
+        BadFile(
             "No endpoints of etcd",
             fleet("  roster: {etcd: {endpoints: [], prefix: \"\"}}"),
             faults: [
                 "edge.yaml:5:30: error: endpoints is empty; add at least one endpoint",
-                #"edge.yaml:5:42: error: prefix "" has 0 characters; write text of 1 to 1024 characters"#,
+                #"edge.yaml:5:42: error: prefix "" has 0 characters; write text of 1 to 1024 characters that ends with '/'"#,
             ]),
     ]
 }

@@ -143,6 +143,42 @@ struct EtcdRosterTests {
         try source.wait(forNames: "a")
     }
 
+    @Test("An etcd that has lost everything unlists nobody and is said, also to a process that has only its kept copy")
+    func emptiedStore() throws {
+        let directory = try TestDirectory()
+        let etcd = try EtcdServer()
+        try etcd.list("a", "b")
+        let source = try RunningSource(.etcd(etcd.options()), keeping: directory)
+        try source.wait(forNames: "a", "b")
+        etcd.kill()
+        let blank = try EtcdServer(host: etcd.host)
+        let update = try source.wait(forTrouble: "there is no key below /roster/; is it another store?")
+        #expect(update.names == ["a", "b"] && update.version == 1)
+        source.stop()
+        let next = try RunningSource(.etcd(blank.options()), keeping: directory)
+        #expect(try next.wait(forTrouble: "is it another store?").names == ["a", "b"])
+        // One name is somebody's word again
+        try blank.list("c")
+        try next.wait(forNames: "c")
+    }
+
+    @Test("Whoever deletes the last key has unlisted everybody, while etcd is watched and while it is not")
+    func lastKeyDeleted() throws {
+        let etcd = try EtcdServer()
+        try etcd.list("a")
+        let directory = try TestDirectory()
+        let source = try RunningSource(.etcd(etcd.options()), keeping: directory)
+        try source.wait(forNames: "a")
+        source.stop()
+        try etcd.unlist("a")
+        let next = try RunningSource(.etcd(etcd.options()), keeping: directory)
+        try next.wait(for: "nobody") { $0.names.isEmpty && !$0.standing.isStale }
+        try etcd.list("b")
+        try next.wait(forNames: "b")
+        try etcd.unlist("b")
+        try next.wait(for: "nobody") { $0.names.isEmpty && !$0.standing.isStale }
+    }
+
     @Test("A source ends promptly: while it watches, while it connects in vain, while it waits to try again")
     func stopping() throws {
         let etcd = try EtcdServer()
