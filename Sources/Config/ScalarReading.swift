@@ -206,7 +206,10 @@ enum ScalarReading {
                 "\(text.quoted) has the host \(host.quoted), which is neither a name nor an IP address; write \(shape.expectation)"
             )
         }
-        return EtcdOptions.Endpoint(isSecure: isSecure, host: host, port: port)
+        // The brackets belong to the URL, not to the address.
+        let isBracketed = host.hasPrefix("[")
+        return EtcdOptions.Endpoint(
+            isSecure: isSecure, host: isBracketed ? String(host.dropFirst().dropLast()) : host, port: port)
     }
 
     /// A name, an IPv4 address, or an IPv6 address in brackets.

@@ -79,7 +79,7 @@ struct MembershipTests {
                     EtcdOptions(
                         endpoints: [
                             EtcdOptions.Endpoint(isSecure: true, host: "etcd-0.etcd", port: 2_379),
-                            EtcdOptions.Endpoint(isSecure: false, host: "[fd00::1]", port: 1),
+                            EtcdOptions.Endpoint(isSecure: false, host: "fd00::1", port: 1),
                             EtcdOptions.Endpoint(isSecure: true, host: "10.0.0.1", port: 2_380),
                         ],
                         prefix: "/fleet/", username: "remora", passwordFile: "/run/password", ca: "/etc/ca.pem",

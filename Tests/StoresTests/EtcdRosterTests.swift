@@ -25,6 +25,16 @@ struct EtcdRosterTests {
         #expect(source.notices.contains { $0.text.contains("no longer listed: a") })
     }
 
+    @Test("An etcd on IPv6 is read and watched")
+    func ipv6() throws {
+        let etcd = try EtcdServer(host: "::1", port: freePort(.ipv6(.loopback, port: 0)))
+        try etcd.list("a")
+        let source = try RunningSource(.etcd(etcd.options()))
+        try source.wait(forNames: "a")
+        try etcd.list("b")
+        try source.wait(forNames: "a", "b")
+    }
+
     @Test("Keys that name nobody are ignored and counted, and so is a name's value")
     func otherKeys() throws {
         let etcd = try EtcdServer()
@@ -353,9 +363,9 @@ struct EtcdTLSTests {
     }
 }
 
-/// One of 127.0.0.1 that nobody has.
-private func freePort() throws -> UInt16 {
-    let descriptor = try Kernel.bind(.ipv4(.loopback, port: 0), sharingPort: false)
+/// One of `host` that nobody has.
+private func freePort(_ host: SocketAddress = .ipv4(.loopback, port: 0)) throws -> UInt16 {
+    let descriptor = try Kernel.bind(host, sharingPort: false)
     defer { Kernel.close(descriptor) }
     return try #require(Kernel.localAddress(of: descriptor)?.port)
 }

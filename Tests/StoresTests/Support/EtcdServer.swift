@@ -30,7 +30,7 @@ final class EtcdServer {
 
     deinit { kill() }
 
-    var url: String { "\(identity == nil ? "http" : "https")://\(host):\(port)" }
+    var url: String { "\(endpoint)" }
 
     var endpoint: EtcdOptions.Endpoint {
         EtcdOptions.Endpoint(isSecure: identity != nil, host: host, port: port)
