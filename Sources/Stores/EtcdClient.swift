@@ -110,10 +110,10 @@ struct EtcdClient: ~Copyable {
 
     /// The body of a successful answer. After a failure of the connection there is none.
     private mutating func roundTrip(_ request: [UInt8]) throws(StoreFault) -> [UInt8] {
-        let deadline = Kernel.now() + pace.exchange
         // Given back where it can be used again.
         let kept = self.connection.take()
         let connection = if let kept { kept } else { try connected() }
+        let deadline = Kernel.now() + pace.exchange
         try connection.send(request, by: deadline)
         var reader = ResponseReader()
         var body: [UInt8] = []
@@ -131,8 +131,8 @@ struct EtcdClient: ~Copyable {
 
     private func connected() throws(StoreFault) -> StoreConnection {
         try StoreConnection(
-            to: StoreAddress(host: endpoint.host, port: endpoint.port), by: Kernel.now() + pace.connect, tls: tls,
-            stop: stop, silence: pace.silence)
+            to: StoreAddress(host: endpoint.host, port: endpoint.port), within: pace.connect, tls: tls, stop: stop,
+            silence: pace.silence)
     }
 
     private func request(_ path: String, _ question: some Encodable) throws(StoreFault) -> [UInt8] {

@@ -11,9 +11,9 @@ import Vocabulary
 
 /// Time for things; a dead etcd is noticed after ``check`` and ``exchange`` at most.
 struct EtcdPace: Hashable, Sendable {
-    /// Name, connect and TLS handshake.
+    /// Connect, with a share of it for each address, and TLS handshake; not the look-up of a name.
     var connect = Duration.seconds(3)
-    /// A question and its answer.
+    /// A question and its answer, on a connection that stands.
     var exchange = Duration.seconds(5)
     /// Between two counts.
     var check = Duration.seconds(5)

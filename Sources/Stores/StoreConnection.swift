@@ -26,18 +26,38 @@ final class StoreConnection {
 
     /// Connects, and shakes hands where there is a context.
     ///
-    /// Names are looked up by getaddrinfo(3), which knows neither our deadline nor our stop: its own time-outs hold.
+    /// Names are looked up by getaddrinfo(3), which knows neither our deadline nor our stop: its own time-outs hold, and
+    /// `patience` begins after it.
     /// - Parameters:
+    ///   - patience: for connecting and the handshake together.
     ///   - stop: readable when everything is to end.
     ///   - silence: after which TCP gives up a peer that acknowledges nothing.
-    init(
-        to address: StoreAddress, by deadline: Instant, tls context: TLSClientContext?, stop: Int32, silence: Duration
+    convenience init(
+        to address: StoreAddress, within patience: Duration, tls context: TLSClientContext?, stop: Int32,
+        silence: Duration
     ) throws(StoreFault) {
+        try self.init(
+            to: Self.addresses(of: address), of: address.host, within: patience, tls: context, stop: stop,
+            silence: silence)
+    }
+
+    /// To the first of a host's addresses that takes the connection.
+    ///
+    /// Each has an equal share of the time that is left when its turn comes, so that one that drops every packet leaves
+    /// the next ones theirs.
+    init(
+        to addresses: [SocketAddress], of host: String, within patience: Duration, tls context: TLSClientContext?,
+        stop: Int32, silence: Duration
+    ) throws(StoreFault) {
+        let deadline = Kernel.now() + patience
         var descriptor: Int32?
-        var fault = StoreFault.unknownHost(address.host, reason: "it has no address")
-        for candidate in try Self.addresses(of: address).prefix(Self.mostAddresses) {
+        var fault = StoreFault.unknownHost(host, reason: "it has no address")
+        let candidates = addresses.prefix(Self.mostAddresses)
+        for (number, candidate) in candidates.enumerated() {
+            let now = Kernel.now()
+            let share = max(.zero, deadline - now) / (candidates.count - number)
             do throws(StoreFault) {
-                descriptor = try Self.connected(to: candidate, by: deadline, stop: stop)
+                descriptor = try Self.connected(to: candidate, by: now + share, stop: stop)
                 break
             } catch {
                 if error == .stopped { throw error }
@@ -51,7 +71,7 @@ final class StoreConnection {
         Kernel.watchForSilentPeer(descriptor, timeout: silence)
         guard let context else { return }
         do throws(TLSFault) {
-            tls = try TLSClientStream(context, to: Self.peer(address.host), alpn: "http/1.1")
+            tls = try TLSClientStream(context, to: Self.peer(host), alpn: "http/1.1")
         } catch {
             throw .tls(error)
         }

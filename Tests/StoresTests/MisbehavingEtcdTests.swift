@@ -161,6 +161,22 @@ struct MisbehavingEtcdTests {
         }
     }
 
+    @Test("A connection that takes long to stand leaves the question all of its time")
+    func slowToConnect() throws {
+        var pace = RunningSource.hasty
+        (pace.connect, pace.exchange) = (.seconds(20), .milliseconds(700))
+        // TCP knocks again after a second at the earliest.
+        let etcd = try ScriptedEtcd(busy: .milliseconds(500)) { question in
+            question.path == "/v3/watch" ? .messages([Script.created]) : .json(Script.range("a"))
+        }
+        defer { etcd.end() }
+        let source = try RunningSource(.etcd(etcd.options), pace: pace)
+        defer { source.stop() }
+        try source.wait(forNames: "a")
+        let complaints = source.notices.filter { $0.level == .warning || $0.level == .error }
+        #expect(complaints.isEmpty)
+    }
+
     @Test("A token that would end our head early is not sent")
     func token() throws {
         let etcd = try ScriptedEtcd { _ in .json(#"{"token":"a\r\nX: y"}"#) }

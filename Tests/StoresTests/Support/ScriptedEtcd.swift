@@ -35,15 +35,26 @@ final class ScriptedEtcd: Sendable {
     private let script: @Sendable (Question) -> Answer
     private let counts = Mutex<[String: Int]>([:])
     private let threads = Mutex<[KernelThread]>([])
+    /// Fills the queue before the door while nobody is let in.
+    private let crowd: Crowd?
 
-    init(_ script: @escaping @Sendable (Question) -> Answer) throws {
+    /// - Parameter busy: for so long it lets nobody in, and the kernel drops whoever knocks.
+    init(busy: Duration? = nil, _ script: @escaping @Sendable (Question) -> Answer) throws {
         self.script = script
         stop = try Wake()
         door = try Kernel.bind(.ipv4(.loopback, port: 0), sharingPort: false)
         try Kernel.listen(door)
+        crowd = busy == nil ? nil : try Crowd(before: door)
         endpoint = EtcdOptions.Endpoint(
             isSecure: false, host: "127.0.0.1", port: Kernel.localAddress(of: door)?.port ?? 0)
         start { server in
+            if let busy {
+                do {
+                    _ = try StoreConnection.wait(nil, 0, stop: server.stop.descriptor, until: Kernel.now() + busy)
+                } catch {
+                    return
+                }
+            }
             while server.awaits(server.door) {
                 let accepted = Kernel.accept(server.door)
                 if accepted.succeeded { server.start { $0.serve(accepted.value) } }

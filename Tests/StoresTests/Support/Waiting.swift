@@ -123,6 +123,25 @@ enum LoopbackHosts {
     }
 }
 
+/// Connections that nobody accepts, as many as a listening socket's queue holds: whoever comes next hears nothing, as
+/// from a host that drops every packet. Gone when it is let go.
+final class Crowd: Sendable {
+    private let descriptors: [Int32]
+
+    init(before door: Int32) throws {
+        let address = try #require(Kernel.localAddress(of: door))
+        // A queue of one: Linux takes one more than it is told.
+        try #require(listen(door, 0) == 0)
+        descriptors = try (0..<4).map { _ in
+            let descriptor = try Kernel.socket(family: address.family).get()
+            _ = unsafe address.kernelForm.withUnsafeBytes { unsafe Kernel.connect(descriptor, to: $0) }
+            return descriptor
+        }
+    }
+
+    deinit { for descriptor in descriptors { Kernel.close(descriptor) } }
+}
+
 enum Command {
     struct Failed: Error {
         var text: String
