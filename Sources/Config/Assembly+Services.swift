@@ -51,6 +51,12 @@ extension Assembly {
     /// Instances that nobody could reach, or that would be reached in a circle.
     mutating func refuseServicesWithoutAddress(_ root: CheckedSection) {
         let listeners = root[RemoraSchema.listeners] ?? []
+        let own = root[RemoraSchema.membership].map { section in
+            [
+                section[RemoraSchema.Membership.bind],
+                section[RemoraSchema.Membership.advertise].flatMap { PeerAddress($0)?.socketAddress },
+            ].compactMap(\.self)
+        }
         for section in root[RemoraSchema.services] ?? [] {
             guard let name = section[Keys.name], let address = section[Keys.address] else { continue }
             let inbound = listeners.first { $0[RemoraSchema.Listener.service] == name }
@@ -59,11 +65,21 @@ extension Assembly {
                     "only this machine reaches \(address); write host:port, or add an inbound listener with service: \(name)",
                     at: section.place(of: Keys.address))
             }
-            if let inbound, inbound[RemoraSchema.Listener.bind] == address {
-                let line = inbound.place(of: RemoraSchema.Listener.bind).line
+            // Without one nothing here connects to it.
+            guard inbound != nil else { continue }
+            for listener in listeners {
+                guard let bind = listener[RemoraSchema.Listener.bind], bind.takes(address, own: own ?? []) else {
+                    continue
+                }
+                let line = listener.place(of: RemoraSchema.Listener.bind).line
+                let what =
+                    listener[RemoraSchema.Listener.service] == name
+                    ? "the inbound listener on line \(line) stands, which would connect to itself"
+                    : "the listener on line \(line) stands, to which the inbound one would connect"
                 log.add(
-                    "\(address) is where the inbound listener on line \(line) stands, which would connect to itself; write the instance's own address",
-                    at: section.place(of: Keys.address))
+                    "\(address) is where \(what); write the instance's own address", at: section.place(of: Keys.address)
+                )
+                break
             }
         }
     }
@@ -103,5 +119,34 @@ extension Assembly {
         log.add(
             "the tags of this node and its services take up to \(length) bytes; gossip carries \(MemberRecord.longestMeta), so shorten them or have fewer",
             at: root.place(of: RemoraSchema.services))
+    }
+}
+
+extension SocketAddress {
+    /// Whether a listener bound here is who answers at `address`. One bound to every address of a family takes what comes
+    /// to this machine, by loopback or by one of `own`; of its further addresses the config knows nothing.
+    fileprivate func takes(_ address: SocketAddress, own: [SocketAddress]) -> Bool {
+        // As the kernel has it: whoever connects to no address in particular reaches loopback.
+        let target = address.isUnspecified ? address.onLoopback : address
+        if self == target { return true }
+        guard self == target.onEveryAddress else { return false }
+        return target.isLocal || own.contains { $0.with(port: 0) == target.with(port: 0) }
+    }
+
+    private var onLoopback: SocketAddress {
+        switch self {
+        case .ipv4(_, let port): .ipv4(.loopback, port: port)
+        case .ipv6(_, let port): .ipv6(.loopback, port: port)
+        case .unix: self
+        }
+    }
+
+    /// Every address of its family, at its port.
+    private var onEveryAddress: SocketAddress {
+        switch self {
+        case .ipv4(_, let port): .ipv4(IPv4(bits: 0), port: port)
+        case .ipv6(_, let port): .ipv6(IPv6(high: 0, low: 0), port: port)
+        case .unix: self
+        }
     }
 }

@@ -127,6 +127,36 @@ extension BadFile {
                 "edge.yaml:5:22: error: 127.0.0.1:83 is where the inbound listener on line 8 stands, which would connect to itself; write the instance's own address",
             ]),
         BadFile(
+            "Instances at which a listener of this node answers, though it was bound to another address or is another's",
+            """
+            \(fleet)
+            \(upstream)
+            services:
+            - {name: a, address: 127.0.0.1:81}
+            - {name: b, address: "[::1]:82"}
+            - {name: c, address: 10.0.0.17:83}
+            - {name: d, address: 127.0.0.1:85}
+            - {name: e, address: 10.0.0.18:81}
+            - {name: f, address: "[::1]:81"}
+            - {name: g, address: 0.0.0.0:88}
+            listeners:
+            - {name: a, bind: 0.0.0.0:81, service: a}
+            - {name: b, bind: "[::]:82", service: b}
+            - {name: c, bind: 0.0.0.0:83, service: c}
+            - {name: d, bind: 10.0.0.17:84, service: d}
+            - {name: out, bind: 127.0.0.1:85, upstream: web}
+            - {name: e, bind: 10.0.0.17:86, service: e}
+            - {name: f, bind: 10.0.0.17:87, service: f}
+            - {name: g, bind: 0.0.0.0:88, service: g}
+            """,
+            faults: [
+                "edge.yaml:4:22: error: 127.0.0.1:81 is where the inbound listener on line 12 stands, which would connect to itself; write the instance's own address",
+                "edge.yaml:5:22: error: [::1]:82 is where the inbound listener on line 13 stands, which would connect to itself; write the instance's own address",
+                "edge.yaml:6:22: error: 10.0.0.17:83 is where the inbound listener on line 14 stands, which would connect to itself; write the instance's own address",
+                "edge.yaml:7:22: error: 127.0.0.1:85 is where the listener on line 16 stands, to which the inbound one would connect; write the instance's own address",
+                "edge.yaml:10:22: error: 0.0.0.0:88 is where the inbound listener on line 19 stands, which would connect to itself; write the instance's own address",
+            ]),
+        BadFile(
             "Services that would be advertised where nobody reaches them",
             """
             \(upstream)
