@@ -4,15 +4,15 @@
 //
 // YAML or JSON, read by the same stages as a config, so that its faults have the same form. An empty file is refused:
 // one that was cut short while it was written must not declare the whole fleet strangers. `[]` does, for whoever means
-// it. A name that stands twice is a fault as well: one of the two was meant to be another.
+// it. A name that stands twice is a fault as well: one of the two was meant to be another. What a name is, and how much
+// there may be, is the same wherever a roster comes from.
+
+internal import Stores
 
 package enum RosterFile {
-    package static let mostNames = 65_536
-    /// Larger files are refused before they are parsed.
-    package static let mostBytes = 8 << 20
-
     private static let members = Key.texts(
-        "members", of: 1...255, element: "name", count: 0...mostNames, "Names of members, as gossip knows them.")
+        "members", of: 1...RosterNames.longest, element: "name", count: 0...RosterNames.most,
+        "Names of members, as gossip knows them.")
 
     private static let section = Section("the roster", [members.field], shorthand: members.field)
 
@@ -21,8 +21,9 @@ package enum RosterFile {
     /// - Parameter file: what faults call it.
     package static func parse(_ bytes: [UInt8], file: String) throws(ConfigFaults) -> Set<String> {
         var log = FaultLog(file: file)
-        guard bytes.count <= mostBytes else {
-            log.add("the file is larger than \(mostBytes >> 20) MiB; a roster is smaller", at: .start)
+        // Before it is parsed.
+        guard bytes.count <= RosterNames.longestFile else {
+            log.add("the file is larger than \(RosterNames.longestFile >> 20) MiB; a roster is smaller", at: .start)
             throw ConfigFaults(log)
         }
         let text: String
@@ -44,6 +45,9 @@ package enum RosterFile {
         log = check.log
         var places: [String: Place] = [:]
         for member in root?[members] ?? [] {
+            if let fault = RosterNames.fault(in: member.text) {
+                log.add("name \(member.text.quoted) \(fault)", at: member.place)
+            }
             if let first = places[member.text] {
                 log.add(
                     "the name \(member.text.quoted) stands in this roster already, on line \(first.line); remove one",

@@ -7,8 +7,6 @@ import Vocabulary
 /// Runs on a thread of its own until it is told to stop.
 struct FileRoster {
     static let beat = Duration.seconds(1)
-    /// 65,536 names of 128 bytes, each in a line of its own and quoted.
-    static let longest = 16 << 20
 
     let path: String
     /// What it throws is told by its description.
@@ -58,7 +56,7 @@ struct FileRoster {
     /// - Returns: when to look again.
     private mutating func read() -> Duration {
         let content: (bytes: [UInt8], stamp: FileStamp)
-        do throws(DiskFault) { content = try DiskFile.stamped(path, atMost: Self.longest) } catch {
+        do throws(DiskFault) { content = try DiskFile.stamped(path, atMost: RosterNames.longestFile) } catch {
             if error.isBusy { return FileSettling.stillness }
             complain(error.reason)
             return Self.beat
@@ -81,10 +79,8 @@ struct FileRoster {
         guard names.count <= RosterNames.most else {
             throw StoreFault.roster("it lists more than \(RosterNames.most) members")
         }
-        if let wrong = names.filter({ !RosterNames.isName($0) }).min() {
-            throw StoreFault.roster(
-                "\"\(StoreFault.quoted(wrong))\" is no member's name; one has 1 to \(RosterNames.longest) bytes and no /"
-            )
+        if let wrong = names.filter({ !RosterNames.isName($0) }).min(), let fault = RosterNames.fault(in: wrong) {
+            throw StoreFault.roster("\"\(StoreFault.quoted(wrong))\" \(fault)")
         }
         return names
     }

@@ -6,11 +6,21 @@ package enum RosterNames {
     /// In bytes of UTF-8, as of a member of a fleet.
     package static let longest = 128
 
+    /// In bytes, of a file: as many names as there may be, each in a line of its own and quoted.
+    package static let longestFile = 16 << 20
+
     /// Whether a member can bear this name: not empty, of at most ``longest`` bytes, no control characters, no "/"
     /// (which parts keys of etcd from one another).
-    package static func isName(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= longest
-            && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") }
+    package static func isName(_ text: String) -> Bool { fault(in: text) == nil }
+
+    /// Why no member can bear this name, to stand behind it; nil if one can.
+    package static func fault(in text: String) -> String? {
+        guard (1...longest).contains(text.utf8.count) else {
+            return "has \(text.utf8.count) bytes; a member's name has 1 to \(longest)"
+        }
+        if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "has a control character; remove it" }
+        if text.utf8.contains(UInt8(ascii: "/")) { return "has a \"/\", which no member's name has; remove it" }
+        return nil
     }
 
     /// The first few, in order; how many more there are.

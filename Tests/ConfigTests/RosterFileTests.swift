@@ -1,5 +1,6 @@
 // A roster's own file.
 
+import Stores
 import Testing
 
 @testable import Config
@@ -33,7 +34,7 @@ struct RosterFileTests {
     @Test("A list without names is a roster without members; names are any text that gossip may know")
     func edges() throws {
         #expect(try names("[]").isEmpty && names("members: []").isEmpty)
-        let odd = ["no", "12", "a b", "ü", String(repeating: "x", count: 255)]
+        let odd = ["no", "12", "a b", "ü", String(repeating: "ü", count: 64)]
         #expect(try names("[no, \"12\", a b, ü, \(odd[4])]") == Set(odd))
     }
 
@@ -64,12 +65,12 @@ struct RosterFileTests {
                 "- a\n- 12\n- ''\n- [b]\n- ~\n- true\n- a\n- {name: c}\n",
                 [
                     #"2:3: error: name 12 is a number; write "12", in quotes"#,
-                    #"3:3: error: name "" has 0 characters; write text of 1 to 255 characters"#,
-                    "4:3: error: name is a list; write text of 1 to 255 characters",
-                    "5:3: error: name has no value; write text of 1 to 255 characters",
+                    #"3:3: error: name "" has 0 characters; write text of 1 to 128 characters"#,
+                    "4:3: error: name is a list; write text of 1 to 128 characters",
+                    "5:3: error: name has no value; write text of 1 to 128 characters",
                     #"6:3: error: name true is a boolean; write "true", in quotes"#,
                     #"7:3: error: the name "a" stands in this roster already, on line 1; remove one"#,
-                    "8:3: error: name is a mapping; write text of 1 to 255 characters",
+                    "8:3: error: name is a mapping; write text of 1 to 128 characters",
                 ]
             ),
             ("- a\n---\n- b\n", ["3:1: error: a second YAML document starts here; join them into one"]),
@@ -92,7 +93,18 @@ struct RosterFileTests {
             ])
     }
 
-    @Test("It has up to 65,536 names and 8 MiB")
+    @Test("A name that gossip or etcd could not carry is a fault at its place")
+    func noNames() {
+        let (long, many) = (String(repeating: "ü", count: 65), String(repeating: "x", count: 129))
+        #expect(
+            faults(Array("- a\n- b/c\n- \(long)\n- \(many)\n".utf8)) == [
+                #"roster.yaml:2:3: error: name "b/c" has a "/", which no member's name has; remove it"#,
+                "roster.yaml:3:3: error: name \"\(long.prefix(60))…\" has 130 bytes; a member's name has 1 to 128",
+                "roster.yaml:4:3: error: name \"\(many.prefix(60))…\" has 129 characters; write text of 1 to 128 characters",
+            ])
+    }
+
+    @Test("It has up to 65,536 names and 16 MiB")
     func limits() throws {
         func text(_ count: Int) -> String { (0..<count).map { "- edge-\($0)\n" }.joined() }
         #expect(try names(text(65_536)).count == 65_536)
@@ -100,11 +112,11 @@ struct RosterFileTests {
             faults(Array(text(65_537).utf8)) == [
                 "roster.yaml:1:1: error: the roster has 65537 entries; at most 65536 are allowed"
             ])
-        let comment = [UInt8](repeating: UInt8(ascii: "#"), count: RosterFile.mostBytes - 3)
+        let comment = [UInt8](repeating: UInt8(ascii: "#"), count: RosterNames.longestFile - 3)
         #expect(faults(Array("[]\n".utf8) + comment).isEmpty)
         #expect(
             faults(Array("[]\n".utf8) + comment + [UInt8(ascii: "#")]) == [
-                "roster.yaml:1:1: error: the file is larger than 8 MiB; a roster is smaller"
+                "roster.yaml:1:1: error: the file is larger than 16 MiB; a roster is smaller"
             ])
     }
 

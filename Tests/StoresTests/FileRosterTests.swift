@@ -57,7 +57,7 @@ struct FileRosterTests {
         try source.wait(forNames: "b")
         // The rules for names are the same as for etcd's
         try rename("x/y\n")
-        try source.wait(forTrouble: "\"x/y\" is no member's name")
+        try source.wait(forTrouble: "\"x/y\" has a \"/\"")
         try Data([0xFF, 0xFE]).write(to: URL(fileURLWithPath: directory.path + "/fresh"))
         #expect(unsafe Glibc.rename(directory.path + "/fresh", file) == 0)
         try source.wait(forTrouble: "not UTF-8")
