@@ -223,20 +223,6 @@ extension ServiceOptions {
     }
 }
 
-extension ServiceTag {
-    init(_ service: AdvertisedService, health: Health) {
-        let host: Host =
-            switch service.host {
-            case .ipv4(let ip, _): .ipv4(ip)
-            case .ipv6(let ip, _): .ipv6(ip)
-            // A path is never advertised.
-            case .unix, nil: .own
-            }
-        self.init(
-            host: host, port: service.port, weight: service.weight, health: health, reportsLoad: service.hasListener)
-    }
-}
-
 /// Where the control thread leaves what is so of its services.
 final class ServiceDesk: Sendable {
     private let latest = Mutex<[ServiceReport]>([])
