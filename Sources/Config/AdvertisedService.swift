@@ -5,6 +5,7 @@
 
 internal import GossipWire
 package import Routing
+package import Upstreams
 package import Vocabulary
 
 /// Where and how much of a service there is on this node.
@@ -50,16 +51,31 @@ extension Configuration {
     }
 }
 
-// MARK: - How long its tag may get
+// MARK: - Its tag
+
+extension ServiceTag {
+    /// What the fleet is told of a service while its instance is in this state.
+    ///
+    /// - Precondition: the service's port is known by now.
+    package init(_ service: AdvertisedService, health: Health) {
+        self.init(service, port: service.port, health: health)
+    }
+
+    fileprivate init(_ service: AdvertisedService, port: UInt16, health: Health) {
+        let host: Host =
+            switch service.host {
+            case .ipv4(let ip, _): .ipv4(ip)
+            case .ipv6(let ip, _): .ipv6(ip)
+            // A path is never advertised.
+            case .unix, nil: .own
+            }
+        self.init(host: host, port: port, weight: service.weight, health: health, reportsLoad: service.hasListener)
+    }
+}
 
 extension AdvertisedService {
-    /// Its tag's value in the longest state, and at the longest port where none is known yet. A weight that is
-    /// standard is not said.
-    fileprivate var longestValue: String {
-        let host = host.map { "\($0)".dropLast(2) } ?? ""  // An address ends in ":0".
-        let weight = weight == .standard ? "" : ";weight=\(weight.value)"
-        return "\(host):\(port == 0 ? .max : port)\(weight);health=draining\(hasListener ? ";load=1" : "")"
-    }
+    /// Its tag's value in the state that takes longest to say, and at the longest port where none is known yet.
+    fileprivate var longestValue: String { "\(ServiceTag(self, port: port == 0 ? .max : port, health: .draining))" }
 }
 
 extension SerfTags {

@@ -2,6 +2,7 @@
 
 import GossipWire
 import Testing
+import Upstreams
 
 @testable import Config
 @testable import Vocabulary
@@ -63,6 +64,23 @@ struct AdvertisedTests {
         )
         #expect(service.host == .ipv6(SocketAddress.IPv6(high: 0xFD00 << 48, low: 1), port: 0))
         #expect(service.port == 443 && service.hasListener)
+    }
+
+    @Test(
+        "Its tag says what it is, and reads back as that",
+        arguments: [
+            ("127.0.0.1:9000", ":9000"), ("127.0.0.1:9000, weight: 7", ":9000;weight=7"),
+            (#"127.0.0.1:9000, advertise: "[fd00::1]:443""#, "[fd00::1]:443"),
+            ("127.0.0.1:9000, advertise: 10.0.0.18:443", "10.0.0.18:443"),
+        ])
+    func tag(address: String, value: String) throws {
+        let service = try advertised("services: [{name: a, address: \(address)}]\n\(AdvertisedTests.outbound)")
+        let tag = ServiceTag(service, health: .passing)
+        #expect("\(tag)" == value)
+        #expect(try ServiceTag(parsing: value) == tag)
+        #expect("\(ServiceTag(service, health: .failing))" == "\(value);health=failing")
+        let before = try advertised("services: [{name: a, address: \(address)}]\n\(inbound("0.0.0.0:15000"))")
+        #expect("\(ServiceTag(before, health: .draining))".hasSuffix(";health=draining;load=1"))
     }
 
     @Test("A fleet on loopback may be told of listeners on loopback")
