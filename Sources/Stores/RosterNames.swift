@@ -1,5 +1,7 @@
 // What counts as a name on a roster, and how many there may be, wherever they come from.
 
+import Foundation
+
 package enum RosterNames {
     /// More is a fault of the whole roster: cut short, it would leave out members that belong.
     package static let most = 65_536
@@ -10,7 +12,8 @@ package enum RosterNames {
     package static let longestFile = 16 << 20
 
     /// Whether a member can bear this name: not empty, of at most ``longest`` bytes, no control characters, no "/"
-    /// (which parts keys of etcd from one another).
+    /// (which parts keys of etcd from one another), in Unicode's form NFC (two spellings of one text are one `String`, and
+    /// two members to gossip).
     package static func isName(_ text: String) -> Bool { fault(in: text) == nil }
 
     /// Why no member can bear this name, to stand behind it; nil if one can.
@@ -20,7 +23,12 @@ package enum RosterNames {
         }
         if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "has a control character; remove it" }
         if text.utf8.contains(UInt8(ascii: "/")) { return "has a \"/\", which no member's name has; remove it" }
+        guard isComposed(text) else { return "has a letter apart from its accent; write it in Unicode's form NFC" }
         return nil
+    }
+
+    private static func isComposed(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 < 0x80 } || text.utf8.elementsEqual(text.precomposedStringWithCanonicalMapping.utf8)
     }
 
     /// The first few, in order; how many more there are.

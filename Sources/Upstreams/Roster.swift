@@ -6,7 +6,12 @@ package struct Roster: Hashable, Sendable {
 
     package init(_ names: some Sequence<String>) { self.names = Set(names) }
 
-    package func lists(_ name: String) -> Bool { names.contains(name) }
+    /// Byte for byte, as gossip tells members apart: a name spelled with other code points is another member's, though
+    /// the two are one `String`.
+    package func lists(_ name: String) -> Bool {
+        guard let place = names.firstIndex(of: name) else { return false }
+        return names[place].utf8.elementsEqual(name.utf8)
+    }
 
     package var count: Int { names.count }
 }

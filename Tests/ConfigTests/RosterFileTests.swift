@@ -97,10 +97,11 @@ struct RosterFileTests {
     func noNames() {
         let (long, many) = (String(repeating: "ü", count: 65), String(repeating: "x", count: 129))
         #expect(
-            faults(Array("- a\n- b/c\n- \(long)\n- \(many)\n".utf8)) == [
+            faults(Array("- a\n- b/c\n- \(long)\n- \(many)\n- e\u{301}\n- \u{E8}\n".utf8)) == [
                 #"roster.yaml:2:3: error: name "b/c" has a "/", which no member's name has; remove it"#,
                 "roster.yaml:3:3: error: name \"\(long.prefix(60))…\" has 130 bytes; a member's name has 1 to 128",
                 "roster.yaml:4:3: error: name \"\(many.prefix(60))…\" has 129 characters; write text of 1 to 128 characters",
+                "roster.yaml:5:3: error: name \"e\u{301}\" has a letter apart from its accent; write it in Unicode's form NFC",
             ])
     }
 

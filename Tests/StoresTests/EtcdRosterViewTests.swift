@@ -17,6 +17,15 @@ struct EtcdRosterViewTests {
         #expect(view.names == ["b"] && view.count == 4)
     }
 
+    @Test("Of two spellings of one text only the composed one is a name, and both are counted as the keys they are")
+    func spellings() throws {
+        var view = EtcdRosterView(prefix: "/r/")
+        for text in ["/r/caf\u{E9}", "/r/cafe\u{301}"] { try view.put(key(text)) }
+        #expect(view.count == 2 && view.names.map { Array($0.utf8) } == [key("caf\u{E9}")])
+        try view.delete(key("/r/cafe\u{301}"))
+        #expect(view.names.count == 1 && view.count == 1)
+    }
+
     @Test("A key beside the prefix is nobody's")
     func foreign() {
         var view = EtcdRosterView(prefix: "/r/")
