@@ -25,7 +25,7 @@ struct EtcdPace: Hashable, Sendable {
 struct EtcdRoster {
     /// Keys of one answer; more are read with further questions, all as of one revision.
     static let page = 4096
-    /// Watches that may end by compaction in a row.
+    /// Watches that may end by compaction in a row, none of them older than a check.
     private static let mostCompactions = 3
 
     let options: EtcdOptions
@@ -65,13 +65,17 @@ struct EtcdRoster {
     private mutating func attend(_ endpoint: EtcdOptions.Endpoint, _ wake: () -> Void) -> StoreFault {
         do throws(StoreFault) {
             var client = try EtcdClient(endpoint, of: options, pace: pace, stop: stop)
-            for _ in 0..<Self.mostCompactions {
+            var compactions = 0
+            while compactions < Self.mostCompactions {
                 var (view, revision) = try readAll(&client)
                 guard view.count > 0 || !scribe.keeper.isEmptiedAnew(atRevision: revision) else {
                     throw .roster("there is no key below \(options.prefix); is it another store?")
                 }
                 tell(view, revision, wake)
+                let began = Kernel.now()
                 try follow(&view, from: revision, &client, wake)
+                // One that could be followed for a while before it has kept up.
+                compactions = Kernel.now() - began > pace.check ? 1 : compactions + 1
             }
             return .roster("it compacts its history faster than it can be followed")
         } catch {

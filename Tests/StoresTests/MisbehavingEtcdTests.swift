@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Reactor
 import Testing
 import Vocabulary
@@ -48,6 +49,25 @@ struct MisbehavingEtcdTests {
                 ? .messages([#"{"result":{"canceled":true,"compact_revision":"9"}}"#]) : .json(Script.range("a"))
         } _: { source in
             try source.wait(forTrouble: "compacts its history faster")
+        }
+    }
+
+    @Test("Compactions that are far apart are no trouble, however many there are")
+    func compactedNowAndThen() throws {
+        try against { question in
+            switch (question.path, question.number) {
+            case ("/v3/watch", ...5):
+                // Longer than the pause between two checks
+                poll(nil, 0, 250)
+                return .messages([Script.created, #"{"result":{"canceled":true,"compact_revision":"9"}}"#])
+            case ("/v3/watch", _): return .messages([Script.created])
+            case (_, ...5): return .json(Script.range("a"))
+            default: return .json(Script.range("a", "b"))
+            }
+        } _: { source in
+            try source.wait(forNames: "a", "b")
+            let complaints = source.notices.filter { $0.level == .warning || $0.level == .error }
+            #expect(complaints.isEmpty)
         }
     }
 
