@@ -183,7 +183,7 @@ struct EtcdRoster {
                 throw .roster("the watch misses changes: \(view.count) keys are known, and \(count) are there")
             }
             isSuspect = isWrong
-            if !isWrong { scribe.keeper.confirmed(isSteady: true, at: Kernel.now()) }
+            if !isWrong { scribe.keeper.confirmed(at: Kernel.now()) }
             scribe.settle(wake)
             nextCheck = Kernel.now() + pace.check
         }

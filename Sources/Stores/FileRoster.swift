@@ -47,7 +47,7 @@ struct FileRoster {
         case .absent: complain("there is no such file")
         case .wait: return FileSettling.stillness
         case .unchanged:
-            if let fault { complain(fault) } else { scribe.keeper.confirmed(isSteady: true, at: now) }
+            if let fault { complain(fault) } else { scribe.keeper.confirmed(at: now) }
         case .read: return read()
         }
         return Self.beat

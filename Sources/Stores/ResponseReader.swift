@@ -9,14 +9,11 @@
 enum ResponseFault: Error, Hashable, CustomStringConvertible {
     case malformed(String)
     case headTooLong
-    /// The stream ended before the response did.
-    case truncated
 
     var description: String {
         switch self {
         case .malformed(let what): "the answer is not HTTP/1.1: \(what)"
         case .headTooLong: "the answer's head is longer than \(ResponseReader.headLimit) bytes"
-        case .truncated: "the connection ended within an answer"
         }
     }
 }
@@ -51,6 +48,7 @@ struct ResponseReader {
     private(set) var keepsConnection = true
     private var body: [UInt8] = []
 
+    /// Whether its end has come. A stream that ends before that is its connection's fault to tell.
     var isDone: Bool {
         if case .done = state { true } else { false }
     }
@@ -90,9 +88,6 @@ struct ResponseReader {
             }
         }
     }
-
-    /// The stream has ended.
-    func end() throws(ResponseFault) { if !isDone { throw .truncated } }
 
     /// What of the body has come since the last time.
     mutating func takeBody() -> [UInt8] {

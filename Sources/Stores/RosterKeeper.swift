@@ -119,10 +119,9 @@ package struct RosterKeeper: Sendable {
         return revision < held
     }
 
-    /// The source still says what it has said.
-    /// - Parameter isSteady: it has been good for a while, so that a failure now is the first of its kind.
-    package mutating func confirmed(isSteady: Bool, at now: Instant) {
-        if isSteady { failures = 0 }
+    /// The source still says what it has said, and has done so for a while: a failure now is the first of its kind.
+    package mutating func confirmed(at now: Instant) {
+        failures = 0
         guard standing.holding?.origin == .source else { return }
         standing.holding?.confirmed = now
         answered(at: now)

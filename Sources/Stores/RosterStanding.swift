@@ -88,7 +88,4 @@ package struct RosterUpdate: Sendable {
     package var version: Int
     package var standing: RosterStanding
     package var notices: [RosterNotice]
-
-    package var isKnown: Bool { standing.holding != nil }
-    package var isStale: Bool { standing.isStale }
 }

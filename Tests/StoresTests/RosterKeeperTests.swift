@@ -38,7 +38,7 @@ struct RosterKeeperTests {
     func holds() throws {
         var keeper = keeper()
         keeper.read(["a", "b"], revision: 57, at: at(10))
-        keeper.confirmed(isSteady: true, at: at(20))
+        keeper.confirmed(at: at(20))
         #expect(keeper.standing.sentence(at: at(21)) == "the roster of revision 57 of etcd lists 2 members")
         _ = keeper.failed("it took too long", at: at(32))
         let update = try keeper.news()
@@ -65,7 +65,7 @@ struct RosterKeeperTests {
             ])
         // What was read from disk is not written to it
         #expect(keeper.takeCopy(at: at(10_000)) == nil)
-        keeper.confirmed(isSteady: false, at: at(1))
+        keeper.confirmed(at: at(1))
         #expect(keeper.standing.isStale)
         // The same names are no change, but news of their standing
         keeper.read(["a"], revision: 12, at: at(2))
@@ -104,7 +104,7 @@ struct RosterKeeperTests {
         var keeper = keeper()
         keeper.read(["a"], revision: 1, at: at(1))
         _ = keeper.takeUpdate()
-        for second in 2..<100 { keeper.confirmed(isSteady: true, at: at(Double(second))) }
+        for second in 2..<100 { keeper.confirmed(at: at(Double(second))) }
         #expect(keeper.takeUpdate() == nil)
         #expect(keeper.standing.holding?.confirmed == at(99))
     }
@@ -150,7 +150,7 @@ struct RosterKeeperTests {
             longest = max(longest, keeper.failed("the watch", at: at(0)) - at(0))
         }
         #expect(longest > .seconds(7))
-        keeper.confirmed(isSteady: true, at: at(0))
+        keeper.confirmed(at: at(0))
         _ = keeper.failed("one", at: at(0))
         #expect(keeper.failed("two", at: at(0)) - at(0) <= .milliseconds(250))
     }
@@ -188,16 +188,16 @@ struct RosterKeeperTests {
         #expect(keeper.takeCopy(at: at(0)) == nil)
         keeper.read(["a"], revision: 1, at: at(1))
         #expect(keeper.takeCopy(at: at(1)) == .init(names: ["a"], revision: 1))
-        keeper.confirmed(isSteady: true, at: at(300))
+        keeper.confirmed(at: at(300))
         #expect(keeper.takeCopy(at: at(300)) == nil)
-        keeper.confirmed(isSteady: true, at: at(601))
+        keeper.confirmed(at: at(601))
         #expect(keeper.takeCopy(at: at(601)) != nil)
         keeper.read(["a", "b"], revision: 2, at: at(602))
         #expect(keeper.takeCopy(at: at(602)) == .init(names: ["a", "b"], revision: 2))
         // A silent source confirms nothing
         _ = keeper.failed("no", at: at(603))
         #expect(keeper.takeCopy(at: at(5000)) == nil)
-        keeper.confirmed(isSteady: true, at: at(5001))
+        keeper.confirmed(at: at(5001))
         #expect(keeper.takeCopy(at: at(5001)) != nil)
     }
 

@@ -113,6 +113,11 @@ final class RunningSource {
     }
 }
 
+extension RosterUpdate {
+    var isKnown: Bool { standing.holding != nil }
+    var isStale: Bool { standing.isStale }
+}
+
 /// Loopback addresses of this test process: other ones that run at the same time have others.
 enum LoopbackHosts {
     private static let next = Atomic<Int>(1)
