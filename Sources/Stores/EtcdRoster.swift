@@ -9,7 +9,8 @@ import Foundation
 import Reactor
 import Vocabulary
 
-/// Time for things; a dead etcd is noticed after ``check`` and ``exchange`` at most.
+/// Time for things; a dead etcd is noticed after ``check``, ``exchange`` and, where the question has to be asked on a new
+/// connection, ``connect`` at most.
 struct EtcdPace: Hashable, Sendable {
     /// Connect, with a share of it for each address, and TLS handshake; not the look-up of a name.
     var connect = Duration.seconds(3)
