@@ -112,8 +112,8 @@ final class CheckConnection {
     /// - Parameter timeout: that has passed.
     func expire(after timeout: Duration) -> CheckResult? {
         switch stage {
-        case .connecting: end(.failed("no connection to \(address) in \(timeout.shortText)"))
-        case .asking, .listening: end(.failed("\(probe.text) got no answer in \(timeout.shortText)"))
+        case .connecting: end(.failed("no connection to \(address) in \(timeout.inWords)"))
+        case .asking, .listening: end(.failed("\(probe.text) got no answer in \(timeout.inWords)"))
         case .parting, .over: nil
         }
     }
@@ -215,13 +215,5 @@ extension HealthCheckOptions.Probe {
             \r
 
             """.utf8)
-    }
-}
-
-extension Duration {
-    /// `500ms`, `2s`.
-    fileprivate var shortText: String {
-        let milliseconds = wholeNanoseconds / 1_000_000
-        return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
     }
 }

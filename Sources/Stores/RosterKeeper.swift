@@ -132,7 +132,7 @@ package struct RosterKeeper: Sendable {
         reminder = nil
         if let trouble = standing.trouble {
             standing.trouble = nil
-            note(.notice, "\(standing.source) answers again, after \(RosterStanding.text(now - trouble.since))")
+            note(.notice, "\(standing.source) answers again, after \((now - trouble.since).inWords)")
         }
         heard = now
     }

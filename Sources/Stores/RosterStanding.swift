@@ -39,27 +39,16 @@ package struct RosterStanding: Hashable, Sendable {
     /// For `/ready` and logs.
     package func sentence(at now: Instant) -> String {
         let complaint =
-            trouble.map { "\(source) has given no roster for \(Self.text(now - $0.since)): \($0.reason)" }
+            trouble.map { "\(source) has given no roster for \((now - $0.since).inWords): \($0.reason)" }
             ?? "\(source) has not answered yet"
         guard let holding else { return "no roster is known, so no member is listed; \(complaint)" }
         let members = holding.members == 1 ? "1 member" : "\(holding.members) members"
         let name = holding.revision.map { "the roster of revision \($0)" } ?? "the roster"
         guard isStale else { return "\(name) of \(source) lists \(members)" }
-        let age = Self.text(now - holding.confirmed)
+        let age = (now - holding.confirmed).inWords
         return switch holding.origin {
         case .source: "\(complaint); \(name), confirmed \(age) ago, holds (\(members))"
         case .disk: "\(complaint); \(name), kept on disk \(age) ago, holds (\(members))"
-        }
-    }
-
-    /// In the largest unit that says enough.
-    static func text(_ duration: Duration) -> String {
-        let seconds = max(0, duration.components.seconds)
-        return switch seconds {
-        case ..<120: "\(seconds) s"
-        case ..<7200: "\(seconds / 60) min"
-        case ..<172_800: "\(seconds / 3600) h"
-        default: "\(seconds / 86_400) days"
         }
     }
 }

@@ -85,7 +85,7 @@ struct HealthCheckerTests {
         arguments: [.waits, .answers("HTTP/1.1 200 O")] as [Instance.Manner])
     func silence(manner: Instance.Manner) throws {
         let state = try verdict(try Instance(manner), HealthCheckerTests.http(timeout: .milliseconds(50)))
-        #expect(state == .failing("GET /healthz got no answer in 50ms"))
+        #expect(state == .failing("GET /healthz got no answer in 50 ms"))
     }
 
     @Test("A refused connection fails at once, of whatever probe", arguments: [tcp, http()])
@@ -122,7 +122,7 @@ struct HealthCheckerTests {
             checker.checkSoon("\(number)")
         }
         let changes = try checker.run([]) { $0.count == 8 }
-        #expect(changes.contains { $0.state == .failing("no connection to \(instance.address) in 100ms") })
+        #expect(changes.contains { $0.state == .failing("no connection to \(instance.address) in 100 ms") })
     }
 
     @Test("Services at IPv6 addresses and at paths are checked like others")
@@ -305,7 +305,7 @@ struct HealthCheckerTests {
         }
         let changes = try checker.run([slow, well]) { $0.count == HealthChecker.mostServices }
         let last = changes.suffix(HealthChecker.mostServices / 4)
-        #expect(last.allSatisfy { $0.state == .failing("GET / got no answer in 1500ms") })
+        #expect(last.allSatisfy { $0.state == .failing("GET / got no answer in 1.5 s") })
         #expect(changes.count { $0.state == .passing } == 32)
         #expect(changes.count { $0.state == .failing("connect to \(refusing.address) refused") } == 16)
     }

@@ -105,15 +105,4 @@ struct AccusationTests {
                 "a declared it dead 2.0 s ago, without a suspicion that this node knew of."
             ])
     }
-
-    @Test(
-        "Durations are said with a unit that fits",
-        arguments: [
-            (Duration.milliseconds(0), "0 ms"), (.milliseconds(999), "999 ms"), (.milliseconds(1_000), "1.0 s"),
-            (.milliseconds(59_999), "59.9 s"), (.seconds(60), "1 min 0 s"), (.seconds(3_599), "59 min 59 s"),
-            (.seconds(3_600), "1 h 0 min"), (.seconds(90_061), "25 h 1 min"),
-        ])
-    func durations(duration: Duration, words: String) {
-        #expect(duration.inWords == words)
-    }
 }

@@ -29,7 +29,7 @@ struct RosterKeeperTests {
                 == "no roster is known, so no member is listed; etcd has not answered yet")
         _ = keeper.failed("no route", at: at(3))
         let second = try keeper.news()
-        let sentence = "no roster is known, so no member is listed; etcd has given no roster for 3 s: no route"
+        let sentence = "no roster is known, so no member is listed; etcd has given no roster for 3.0 s: no route"
         #expect(second.notices == [RosterNotice(.error, sentence)])
         #expect(keeper.takeUpdate() == nil)
     }
@@ -45,12 +45,12 @@ struct RosterKeeperTests {
         #expect(update.names == ["a", "b"] && update.version == 1 && update.isStale && update.isKnown)
         #expect(
             update.standing.sentence(at: at(32))
-                == "etcd has given no roster for 12 s: it took too long; the roster of revision 57, confirmed 12 s ago, holds (2 members)"
+                == "etcd has given no roster for 12.0 s: it took too long; the roster of revision 57, confirmed 12.0 s ago, holds (2 members)"
         )
         // A year later it still does
         for hour in 0..<8760 { _ = keeper.failed("it took too long", at: at(Double(hour) * 3600 + 100)) }
         #expect(keeper.names == ["a", "b"])
-        #expect(keeper.standing.sentence(at: at(8760 * 3600)).contains("for 364 days: "))
+        #expect(keeper.standing.sentence(at: at(8760 * 3600)).contains("for 364 days 23 h: "))
     }
 
     @Test("A copy from disk holds until the source has been read, and is never newer than it")
@@ -61,7 +61,7 @@ struct RosterKeeperTests {
         #expect(kept.names == ["a"] && kept.isKnown && kept.isStale)
         #expect(
             kept.notices.map(\.text) == [
-                "etcd has not answered yet; the roster of revision 9, kept on disk 2 h ago, holds (1 member)"
+                "etcd has not answered yet; the roster of revision 9, kept on disk 2 h 0 min ago, holds (1 member)"
             ])
         // What was read from disk is not written to it
         #expect(keeper.takeCopy(at: at(10_000)) == nil)
@@ -78,7 +78,7 @@ struct RosterKeeperTests {
     func clock() {
         var keeper = keeper()
         keeper.restore(.init(names: ["a"], revision: nil), age: .seconds(-50), at: at(0))
-        #expect(keeper.standing.sentence(at: at(0)).contains("kept on disk 0 s ago"))
+        #expect(keeper.standing.sentence(at: at(0)).contains("kept on disk 0 ms ago"))
     }
 
     @Test("Changes are told by name, a few of them, and an empty roster as a warning")
@@ -168,7 +168,7 @@ struct RosterKeeperTests {
         #expect(said == [1, 61, 181, 421, 901])
         // Over, it is said for how long it was; and the next trouble is new
         keeper.read(["a"], revision: 1, at: at(1001))
-        #expect(keeper.takeUpdate()?.notices == [RosterNotice(.notice, "etcd answers again, after 16 min")])
+        #expect(keeper.takeUpdate()?.notices == [RosterNotice(.notice, "etcd answers again, after 16 min 41 s")])
         _ = keeper.failed("again", at: at(1002))
         #expect(keeper.takeUpdate()?.notices.count == 1)
     }
