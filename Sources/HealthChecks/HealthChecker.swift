@@ -99,12 +99,6 @@ package final class HealthChecker {
         return watches[index].check.fail(because: reason, at: Kernel.now())
     }
 
-    /// Brings the next check forward to the next turn.
-    package func checkSoon(_ service: String) {
-        guard let index = index(of: service) else { return }
-        watches[index].check.hasten(to: Kernel.now())
-    }
-
     private func index(of service: String) -> Int? { watches.firstIndex { $0.service == service } }
 
     // MARK: Turns

@@ -21,7 +21,6 @@ struct HealthCheckerTests {
         let checker = try checker()
         checker.watch("web", at: instance.address, options)
         #expect(checker.state(of: "web") == .unknown)
-        checker.checkSoon("web")
         let changes = try checker.run([instance]) { !$0.isEmpty }
         #expect(changes.map(\.service) == ["web"])
         #expect(checker.state(of: "web") == changes.first?.state)
@@ -119,7 +118,6 @@ struct HealthCheckerTests {
         // Nobody accepts: the queue has room for one, and the rest is not answered.
         for number in 0..<8 {
             checker.watch("\(number)", at: instance.address, options)
-            checker.checkSoon("\(number)")
         }
         let changes = try checker.run([]) { $0.count == 8 }
         #expect(changes.contains { $0.state == .failing("no connection to \(instance.address) in 100 ms") })
@@ -236,7 +234,6 @@ struct HealthCheckerTests {
         var options = HealthCheckerTests.http()
         options.rise = 1
         checker.watch("web", at: instance.address, options)
-        checker.checkSoon("web")
         try checker.run([]) { _ in checker.nextWake > Kernel.now() + .seconds(1) }
         #expect(checker.fail("web", because: "refused"))
         // Its answer is there, and nobody reads it: the next check's is.
@@ -245,17 +242,16 @@ struct HealthCheckerTests {
         #expect(instance.connections.count == 2)
     }
 
-    @Test("A check that runs is not begun again, however soon the next is wanted")
+    @Test("A check that runs is not begun again, however soon the next is due")
     func oneAtATime() throws {
         let instance = try Instance(.waits)
         let checker = try checker()
-        checker.watch("web", at: instance.address, HealthCheckerTests.http())
+        let options = HealthCheckOptions(probe: .http(path: "/"), interval: .milliseconds(10), timeout: .seconds(10))
+        checker.watch("web", at: instance.address, options)
         try checker.run([instance]) { _ in instance.connections.first?.received.isEmpty == false }
-        for _ in 0..<5 {
-            checker.checkSoon("web")
-            #expect(checker.turn().isEmpty)
-            instance.step()
-        }
+        // A few intervals later
+        let end = Kernel.now() + .milliseconds(100)
+        try checker.run([instance]) { _ in Kernel.now() > end }
         #expect(instance.connections.count == 1 && instance.connections[0].ended == nil)
     }
 
@@ -268,7 +264,6 @@ struct HealthCheckerTests {
         checker.stopWatching("web")
         #expect(checker.state(of: "web") == nil && checker.nextWake == Instant(nanoseconds: .max))
         #expect(!checker.fail("web", because: "refused"))
-        checker.checkSoon("web")
         #expect(checker.turn().isEmpty)
         try checker.run([instance]) { _ in instance.connections.first?.ended != nil }
         checker.watch("web", at: instance.address, HealthCheckerTests.tcp, from: .failing("x"))
@@ -281,10 +276,11 @@ struct HealthCheckerTests {
         let instance = try Instance(.answers("HTTP/1.1 200 OK\r\n\r\n"))
         let checker = try checker()
         checker.watch("web", at: instance.address, HealthCheckerTests.http(timeout: .milliseconds(50)))
-        checker.checkSoon("web")
+        // Until the first check is due for certain
+        let sleep = try Poller()
+        _ = sleep.wait(milliseconds: 110)
         #expect(checker.turn().isEmpty)
         // Connected by now, and nobody here to ask in time.
-        let sleep = try Poller()
         _ = sleep.wait(milliseconds: 200)
         let changes = try checker.run([instance]) { !$0.isEmpty }
         #expect(changes.map(\.state) == [.passing])
