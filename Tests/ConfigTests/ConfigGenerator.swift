@@ -285,7 +285,7 @@ extension ConfigGenerator {
         }
         let replacement = random.pick(ConfigGenerator.replacements)
         switch (key, replacement) {
-        case ("upstreams", .list([])): return .null
+        case ("upstreams", .list([])), ("services", .list([])): return .null
         case ("name", .text), ("upstream", .text), ("service", .text): return .text("?")
         default: return replacement
         }
