@@ -69,7 +69,8 @@ extension Shape {
         case .duration(let range): " From \(range.lowerBound.written) to \(range.upperBound.written)."
         case .size(let range): " From \(range.lowerBound.written) to \(range.upperBound.written)."
         case .choice(_, let later) where !later.isEmpty: " Not available yet: \(later.joined(separator: ", "))."
-        case .flag, .mark, .integer, .address, .peer, .origin, .requestPath, .key, .name, .text, .choice, .table,
+        case .flag, .mark, .integer, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name, .text, .choice,
+            .table,
             .list, .section:
             ""
         }
@@ -100,6 +101,11 @@ extension Shape {
             [
                 ("type", .string("string")), ("maxLength", .integer(Shape.requestPathLength.upperBound)),
                 ("pattern", .string(Pattern.requestPath)),
+            ]
+        case .keyPrefix:
+            [
+                ("type", .string("string")), ("maxLength", .integer(Shape.keyPrefixLength.upperBound)),
+                ("pattern", .string(Pattern.keyPrefix)),
             ]
         case .key:
             [("type", .string("string")), ("pattern", .string(Pattern.key))]
@@ -137,7 +143,8 @@ extension Shape {
         switch self {
         case .flag, .mark: .flag(text == "true")
         case .integer: Int(text).map { .integer($0) } ?? .string(text)
-        case .duration, .size, .address, .peer, .origin, .requestPath, .key, .name, .text, .choice, .table, .list,
+        case .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name, .text, .choice, .table,
+            .list,
             .section:
             .string(text)
         }
@@ -150,6 +157,7 @@ private enum Pattern {
     static let duration = "^[0-9]+(ms|s|m|h)$"
     static let size = "^[0-9]+(B|KiB|MiB|GiB)$"
     static let requestPath = "^/[!-\"$-~]*$"
+    static let keyPrefix = "^[^\\x00-\\x1f\\x7f]*/$"
     static let noControl = "^[^\\x00-\\x1f\\x7f]*$"
 
     /// Base64 of 16, 24 or 32 bytes.

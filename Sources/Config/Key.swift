@@ -185,6 +185,10 @@ extension Key<String> {
         Key(key, .name, absence, summary) { if case .text(let value) = $0 { value } else { nil } }
     }
 
+    static func keyPrefix(_ key: String, or absence: Field.Absence, _ summary: String) -> Key {
+        Key(key, .keyPrefix, absence, summary) { if case .text(let value) = $0 { value } else { nil } }
+    }
+
     static func requestPath(_ key: String, _ summary: String) -> Key {
         Key(key, .requestPath, .none, summary) { if case .text(let value) = $0 { value } else { nil } }
     }

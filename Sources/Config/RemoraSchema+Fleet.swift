@@ -24,9 +24,8 @@ extension RemoraSchema {
     enum Etcd {
         static let endpoints = Key.origins(
             "endpoints", count: 1...16, element: "endpoint", or: .refused, "Where etcd answers; tried in turn.")
-        static let prefix = Key.text(
-            "prefix", 1...1_024, or: .read("/remora/roster/"),
-            "What each key begins with, up to a \"/\"; a member's name follows.")
+        static let prefix = Key.keyPrefix(
+            "prefix", or: .read("/remora/roster/"), "What each key begins with; a member's name follows.")
         static let username = Key.text("username", 1...255, "Whom this node is to etcd. Default: nobody.")
         static let passwordFile = Key.path("password_file", "The file with that user's password.")
         static let ca = Key.path("ca", "PEM file of authorities for https. Default: the system's.")

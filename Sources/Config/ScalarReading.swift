@@ -33,6 +33,7 @@ enum ScalarReading {
         case .peer(let portZero): return .address(try peer(text, portZero: portZero))
         case .origin: return .origin(try origin(text, shape))
         case .requestPath: return .text(try requestPath(text, shape))
+        case .keyPrefix: return .text(try keyPrefix(text, shape))
         case .key: return .key(try key(text, shape))
         case .name:
             try refuseLookalike(text, isPlain)
@@ -223,6 +224,16 @@ enum ScalarReading {
         let last = text.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }
         let isNumber = last.allSatisfy { (0x30...0x39).contains($0) }
         return !isNumber || SocketAddress.IPv4(text) != nil
+    }
+
+    /// Without the '/' it would be how the keys of other fleets begin as well: "/fleet" begins "/fleet-2/a".
+    private static func keyPrefix(_ text: String, _ shape: Shape) throws(ScalarFault) -> String {
+        let prefix = try plainText(text, Shape.keyPrefixLength, shape)
+        // By its last byte: a mark that follows would make one character of the two.
+        guard prefix.utf8.last == UInt8(ascii: "/") else {
+            throw ScalarFault("\(text.quoted) does not end with '/'; write \((text + "/").quoted)")
+        }
+        return prefix
     }
 
     private static func requestPath(_ text: String, _ shape: Shape) throws(ScalarFault) -> String {

@@ -198,7 +198,8 @@ extension Shape {
     fileprivate var empty: Tree.Content {
         switch self {
         case .list: .list([])
-        case .flag, .mark, .integer, .duration, .size, .address, .peer, .origin, .requestPath, .key, .name, .text,
+        case .flag, .mark, .integer, .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name,
+            .text,
             .choice, .table, .section:
             .mapping([])
         }

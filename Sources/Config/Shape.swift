@@ -22,6 +22,8 @@ indirect enum Shape: Sendable {
     case origin
     /// What stands behind `GET` in a request: a path and maybe a query, in ASCII without spaces (RFC 9112 §3.2.1).
     case requestPath
+    /// What keys of a store begin with: a text that ends with '/'.
+    case keyPrefix
     /// A secret of 16, 24 or 32 bytes, in base64. No fault shows it.
     case key
     /// 1 to 64 of `A-Z a-z 0-9 . _ -`: such names stand in the ready line and in labels of metrics.
@@ -114,6 +116,7 @@ struct LaterKey: Sendable {
 extension Shape {
     static let nameLength = 1...64
     static let requestPathLength = 1...1_024
+    static let keyPrefixLength = 1...1_024
     /// Of a host's name (RFC 1035 §2.3.4).
     static let longestHostName = 253
 
@@ -142,7 +145,8 @@ extension Shape {
         switch self {
         case .key: true
         case .list(let element, _, _): element.isSecret
-        case .flag, .mark, .integer, .duration, .size, .address, .peer, .origin, .requestPath, .name, .text, .choice,
+        case .flag, .mark, .integer, .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .name, .text,
+            .choice,
             .table, .section:
             false
         }
@@ -160,6 +164,7 @@ extension Shape {
         case .peer: "host:port or [v6]:port"
         case .origin: "http://host:port or https://host:port"
         case .requestPath: "a path that begins with '/', as in /healthz"
+        case .keyPrefix: "text of 1 to 1024 characters that ends with '/'"
         case .key: "16, 24 or 32 bytes in base64, as openssl rand -base64 32 prints them"
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"
         case .text(let length): "text of \(length.lowerBound) to \(length.upperBound) characters"

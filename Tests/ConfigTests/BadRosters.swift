@@ -108,7 +108,7 @@ extension BadFile {
             fleet("  roster: {etcd: {endpoints: [], prefix: \"\"}}"),
             faults: [
                 "edge.yaml:5:30: error: endpoints is empty; add at least one endpoint",
-                #"edge.yaml:5:42: error: prefix "" has 0 characters; write text of 1 to 1024 characters"#,
+                #"edge.yaml:5:42: error: prefix "" has 0 characters; write text of 1 to 1024 characters that ends with '/'"#,
             ]),
     ]
 }
