@@ -80,6 +80,10 @@ let package = Package(
         .executableTarget(
             name: "pick-benchmark", dependencies: ["Vocabulary", "Upstreams", "Balancing"], swiftSettings: settings),
         .executableTarget(
+            name: "discovery-benchmark",
+            dependencies: ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Reactor", "Proxy"],
+            swiftSettings: settings),
+        .executableTarget(
             name: "wire-benchmark", dependencies: ["Vocabulary", "Gossip", "GossipWire", "TLS"],
             swiftSettings: settings),
         .executableTarget(
