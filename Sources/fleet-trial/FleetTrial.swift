@@ -2,6 +2,9 @@
 //
 //     swift run -c release fleet-trial chaos          members killed, stopped and restarted; ends with equal views, or with 1
 //     swift run -c release fleet-trial compare        one table of figures for Serf and for remora, measured alike
+//     swift run -c release fleet-trial traffic        requests through services while nodes die, stop, drain and come
+//     swift run -c release fleet-trial isolation      one node cut off, and a fleet that shrinks
+//     swift run -c release fleet-trial roster         a stranger with the right key; etcd killed under load
 //
 // Members are the programs that operators run, `remora` and Debian's `serf`, as processes of their own on addresses of
 // 127/8; what they say is read from their logs. Not taken: cores in this process. The simulator has them, with a clock
@@ -21,7 +24,10 @@ struct FleetTrial: AsyncParsableCommand {
 
             Exit codes: 0; 1 what was to be shown was not; 64 usage; 69 a program or a right that is needed is missing.
             """,
-        subcommands: [ChaosCommand.self, CompareCommand.self])
+        subcommands: [
+            ChaosCommand.self, CompareCommand.self, TrafficCommand.self, IsolationCommand.self,
+            RosterCommand.self, InstanceCommand.self,
+        ])
 }
 
 /// How a run ends that is not well.
