@@ -53,12 +53,6 @@ extension Assembly {
             }
         }
         guard let endpoints = etcd[Etcd.endpoints], let prefix = etcd[Etcd.prefix] else { return nil }
-        // Members of another fleet would be read under names of their own: "/fleet" is how "/fleet-2/a" begins as well.
-        if !prefix.hasSuffix("/") {
-            log.add(
-                "prefix \(prefix.quoted) does not end with '/'; write \((prefix + "/").quoted)",
-                at: etcd.place(of: Etcd.prefix))
-        }
         return .etcd(
             EtcdOptions(
                 endpoints: endpoints, prefix: prefix, username: etcd[Etcd.username],

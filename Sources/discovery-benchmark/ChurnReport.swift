@@ -58,6 +58,11 @@ struct ChurnReport: Encodable {
         secondsPerStretch = plan.secondsPerStretch
     }
 
+    /// No connection failed, and there were about as many as were wanted: else it is no measurement.
+    var isWell: Bool {
+        stretches.allSatisfy { $0.failures == 0 && $0.connectionsPerSecond >= 0.9 * Double(connectionsPerSecond) }
+    }
+
     var table: String {
         let titles = [
             "changes", "conn/s", "failed", "worker us/conn", "control %", "sets", "publish us p50", "max", "pick ns",

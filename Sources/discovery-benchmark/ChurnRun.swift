@@ -44,7 +44,7 @@ final class ChurnRun {
         let now = Kernel.now()
         discovery = try Discovery(
             upstreams: [UpstreamOptions(name: "churning", source: .service("a"), balance: .p2c)], cells: cells, at: now)
-        let limits = ProxyLimits(descriptors: descriptors - plan.endpoints)
+        let limits = ProxyLimits(descriptors: descriptors)
         let sockets = try ListenerSockets(
             ListenerOptions(
                 name: "front", bind: .ipv4(.loopback, port: 0), upstream: "churning"), workers: plan.workers,

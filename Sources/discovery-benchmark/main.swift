@@ -58,6 +58,7 @@ guard descriptors >= plan.endpoints + 2_000 else {
 do {
     let report = try ChurnRun(plan, descriptors: descriptors).report()
     print(json ? report.json : report.table, terminator: "")
+    guard report.isWell else { fail("connections failed or did not come about: the figures mean nothing", code: 1) }
 } catch {
     fail("\(error)", code: 70)
 }
