@@ -83,6 +83,9 @@ final class NoticeRing: @unchecked Sendable {
         return notice
     }
 
+    /// - Precondition: only the one reader calls this. A notice that comes after the answer "empty" wakes it.
+    var isEmpty: Bool { head.load(ordering: .relaxed) >= tail.load(ordering: .sequentiallyConsistent) }
+
     /// How many notices found the ring full since this was last asked.
     func takeLost() -> UInt64 { lost.exchange(0, ordering: .relaxed) }
 }

@@ -4,6 +4,7 @@ import Glibc
 import Reactor
 import Synchronization
 import Testing
+import Upstreams
 
 @testable import Proxy
 
@@ -38,6 +39,28 @@ struct NoticeRingTests {
         for number in 0..<NoticeRing.capacity { #expect(ring.pop()?.listener == UInt32(number)) }
         #expect(ring.pop() == nil)
         #expect(ring.push(notice(1)), "room again")
+    }
+
+    @Test("A worker that goes on talking does not keep the reader, who is woken for what is left")
+    func endless() throws {
+        let wakes = Counter()
+        let desk = try WorkerDesk(limits: ProxyLimits(descriptors: 64), cells: LoadCells(capacity: 8)) { wakes.add() }
+        desk.tell(notice(0))
+        desk.tell(notice(1))
+        #expect(wakes.value == 1)
+        // When each notice that is read is followed by another, so that the ring is never empty
+        var read: [UInt32] = []
+        let lost = desk.takeNotices {
+            read.append($0.listener)
+            if read.count < 10 * NoticeRing.capacity { desk.tell(notice(read.count + 1)) }
+        }
+        // Then the reader comes back after one ring, and is called again for the rest
+        #expect(lost == 0 && read == (0..<NoticeRing.capacity).map(UInt32.init))
+        #expect(wakes.value == 2)
+        var rest: [UInt32] = []
+        _ = desk.takeNotices { rest.append($0.listener) }
+        #expect(rest == [UInt32(NoticeRing.capacity), UInt32(NoticeRing.capacity + 1)])
+        #expect(wakes.value == 2, "nothing is left")
     }
 
     /// What two threads share here.
