@@ -3,8 +3,12 @@
 //
 // A connection keeps its endpoint's cell and nothing of the snapshot, so this is how it is reached when its endpoint's
 // fate turns. By cell, not by a search of the new snapshot: workers spend nothing on a set in which no fate has turned,
-// however many endpoints it has. A fate is a state; that it has turned is a number that grows, so a worker that has
-// slept through several turns makes up for all of them with one sweep.
+// however many endpoints it has. A fate is a state; that it has turned is a number that grows, the version of the set
+// that says so, and a worker that has slept through several turns makes up for all of them with one sweep.
+//
+// A connection remembers by which version it was placed, so which came first is never in doubt: a fate that turned with
+// an earlier one, or with that one, was known when it was placed. Not taken: to compare times, which one turn of a
+// worker's loop has only one of.
 //
 // A fate that stays what it was turns too when its cause does: whoever was placed on a suspect endpoint for want of a
 // fitter one is not spared when that endpoint dies.
@@ -17,7 +21,7 @@ final class EndpointBoard: Sendable {
     /// What becomes of the connections that were placed on an endpoint before its fate turned.
     struct Verdict {
         var fate: ConnectionFate
-        /// Which turn of all made it so; zero where there was none.
+        /// The version of the set that made it so; zero where none did.
         var turn: UInt64
     }
 
@@ -25,7 +29,10 @@ final class EndpointBoard: Sendable {
     struct Changes {
         /// Cells that name another endpoint than before, or their first.
         var fresh: [LoadCells.Index] = []
+        fileprivate let version: UInt64
         fileprivate var turned: [Turn] = []
+
+        fileprivate init(version: UInt64) { self.version = version }
     }
 
     fileprivate struct Turn {
@@ -41,7 +48,7 @@ final class EndpointBoard: Sendable {
     }
 
     private let words: CounterTable
-    /// The newest turn to a fate that ends connections.
+    /// The version of the newest set in which some fate turned to one that ends connections.
     private let latest = Atomic<UInt64>(0)
     /// By cell, the comparison that last met it in the older of two snapshots.
     private let marks = Mutex<(marks: [UInt32], last: UInt32)>(([], 0))
@@ -67,7 +74,7 @@ final class EndpointBoard: Sendable {
     /// O(endpoints of the upstreams that changed). To be called before `set` is published, for nobody may count in a
     /// fresh cell yet; what else has changed takes effect by ``apply(_:)``.
     func compare(_ set: UpstreamSet, with before: UpstreamSet?) -> Changes {
-        var changes = Changes()
+        var changes = Changes(version: set.version)
         marks.withLock { state in
             for (place, snapshot) in set.upstreams.enumerated() {
                 let last = before.flatMap { place < $0.upstreams.count ? $0.upstreams[place] : nil }
@@ -112,16 +119,15 @@ final class EndpointBoard: Sendable {
     /// - Returns: whether there are connections to end, for which workers are to be woken.
     @discardableResult
     func apply(_ changes: Changes) -> Bool {
-        let before = latest.load(ordering: .relaxed)
-        var turn = before
+        var ends = false
         for change in changes.turned {
-            if change.fate != .keep { turn += 1 }
-            let last = change.fate == .keep ? verdict(on: change.cell).turn : turn
+            if change.fate != .keep { ends = true }
+            let turn = change.fate == .keep ? verdict(on: change.cell).turn : changes.version
             set(.cause, of: change.cell, to: change.cause)
-            set(.verdict, of: change.cell, to: last << 2 | Self.code(of: change.fate))
+            set(.verdict, of: change.cell, to: turn << 2 | Self.code(of: change.fate))
         }
-        latest.store(turn, ordering: .releasing)
-        return turn != before
+        if ends { latest.store(changes.version, ordering: .releasing) }
+        return ends
     }
 
     private func set(_ column: Column, of cell: LoadCells.Index, to word: UInt64) {

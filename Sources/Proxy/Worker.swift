@@ -73,6 +73,8 @@ struct Worker: ~Copyable {
     var sweep: Sweep?
     /// The newest turn of a fate that has been.
     var sweptThrough: UInt64 = 0
+    /// The newest turn of a fate that is known of.
+    var heededTurn: UInt64 = 0
     var lastEpoch: UInt32 = 0
     /// What the pump at work has moved.
     var moved = Moved()

@@ -19,6 +19,8 @@ final class Sidecar {
         /// A listening socket to use instead of binding one.
         var inherited: Int32?
         var seed: UInt64 = 1
+        /// Where it does not, ``start()`` is the test's to call; callers wait in the queue until then.
+        var startsAtOnce = true
     }
 
     let plane: DataPlane
@@ -50,8 +52,10 @@ final class Sidecar {
             listeners: [sockets], upstreams: discovery.current, cells: cells,
             workers: setup.workers, limits: setup.limits, seed: setup.seed, noticesArrived: {})
         address = sockets.address
-        try plane.start()
+        if setup.startsAtOnce { try start() }
     }
+
+    func start() throws { try plane.start() }
 
     deinit { end() }
 
