@@ -21,6 +21,8 @@ final class Sidecar {
         var seed: UInt64 = 1
         /// Where it does not, ``start()`` is the test's to call; callers wait in the queue until then.
         var startsAtOnce = true
+        /// What a worker does when it has something to tell.
+        var noticesArrived: @Sendable () -> Void = {}
     }
 
     let plane: DataPlane
@@ -50,7 +52,8 @@ final class Sidecar {
             silentPeerTimeout: setup.limits.silentPeerTimeout)
         plane = try DataPlane(
             listeners: [sockets], upstreams: discovery.current, cells: cells,
-            workers: setup.workers, limits: setup.limits, seed: setup.seed, noticesArrived: {})
+            workers: setup.workers, limits: setup.limits, seed: setup.seed,
+            noticesArrived: setup.noticesArrived)
         address = sockets.address
         if setup.startsAtOnce { try start() }
     }
