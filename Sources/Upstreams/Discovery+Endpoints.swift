@@ -139,15 +139,15 @@ extension Discovery {
         }
         let ramp = endpoint.advanceRamp(over: options.slowStart, at: now)
         wakes.update(endpoint, to: [endpoint.watch.nextWake, ramp.next].compactMap { $0 }.min())
-        if let last, last.fitness == judgement.fitness, last.fate == judgement.fate, last.isKept == judgement.isKept,
-            last.weight == endpoint.weight, last.ramp == ramp.percent, last.zone == endpoint.zone
+        if let last, last.fitness == judgement.fitness, last.fate == judgement.fate, last.cause == judgement.cause,
+            last.isKept == judgement.isKept, last.weight == endpoint.weight, last.ramp == ramp.percent, last.zone == endpoint.zone
         {
             return
         }
         endpoint.published = Endpoint(
             identity: endpoint.identity, zone: endpoint.zone, weight: endpoint.weight, ramp: ramp.percent,
             fitness: judgement.fitness, since: last?.fitness.state == state ? last?.since : now, fate: judgement.fate,
-            isKept: judgement.isKept, cell: endpoint.cell, kernelForm: endpoint.kernelForm)
+            cause: judgement.cause, isKept: judgement.isKept, cell: endpoint.cell, kernelForm: endpoint.kernelForm)
         upstreams[place].isChanged = true
         isChanged = true
     }

@@ -34,6 +34,18 @@ package struct Fitness: Hashable, Sendable {
     }
 }
 
+/// What brought an endpoint the fate that its connections have.
+///
+/// A fate that stays the same from another cause is another event: who was placed on a suspect endpoint for want of a
+/// fitter one goes when it dies. What is seen from here, or said by the instance's tag, is never a cause.
+package enum FateCause: UInt8, CaseIterable, Sendable {
+    /// They go on.
+    case none
+    case suspect, dead, left
+    /// Off the roster, whatever else.
+    case unlisted
+}
+
 /// One endpoint at one moment; immutable, and shared by all snapshots in which nothing about it differs.
 package final class Endpoint: Sendable {
     // What a snapshot reads of each of ten thousand comes first, within one or two cache lines.
@@ -56,23 +68,25 @@ package final class Endpoint: Sendable {
     package let since: Instant?
     /// What becomes of the connections that are on it.
     package let fate: ConnectionFate
+    /// Other than ``FateCause/none`` only where ``fate`` ends connections.
+    package let cause: FateCause
     /// Where its load is counted, the same for all workers.
     package let cell: LoadCells.Index
 
     package convenience init(
         identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, ramp: Int = 100,
-        fitness: Fitness, since: Instant? = nil, fate: ConnectionFate = .keep, isKept: Bool = false,
-        cell: LoadCells.Index
+        fitness: Fitness, since: Instant? = nil, fate: ConnectionFate = .keep, cause: FateCause = .none,
+        isKept: Bool = false, cell: LoadCells.Index
     ) {
         self.init(
             identity: identity, zone: zone, weight: weight, ramp: ramp, fitness: fitness, since: since, fate: fate,
-            isKept: isKept, cell: cell, kernelForm: identity.address.kernelForm)
+            cause: cause, isKept: isKept, cell: cell, kernelForm: identity.address.kernelForm)
     }
 
     /// - Parameter kernelForm: of the identity's address, made once for all that follow each other.
     init(
         identity: EndpointIdentity, zone: String?, weight: Weight, ramp: Int, fitness: Fitness, since: Instant?,
-        fate: ConnectionFate, isKept: Bool, cell: LoadCells.Index, kernelForm: [UInt8]
+        fate: ConnectionFate, cause: FateCause, isKept: Bool, cell: LoadCells.Index, kernelForm: [UInt8]
     ) {
         precondition((1...100).contains(ramp), "a share is 1 to 100 percent")
         self.identity = identity
@@ -82,6 +96,7 @@ package final class Endpoint: Sendable {
         self.fitness = fitness
         self.since = since
         self.fate = fate
+        self.cause = cause
         self.isKept = isKept
         self.cell = cell
         self.kernelForm = kernelForm

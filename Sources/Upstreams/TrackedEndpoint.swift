@@ -59,6 +59,7 @@ struct Standing {
 struct Judgement {
     var fitness: Fitness
     var fate: ConnectionFate
+    var cause: FateCause
     var isKept: Bool
 }
 
@@ -69,11 +70,12 @@ extension TrackedEndpoint {
         guard let standing else {
             return Judgement(
                 fitness: ejected ?? Fitness(.fit, because: "The config names it, and nothing speaks against it."),
-                fate: .keep, isKept: false)
+                fate: .keep, cause: .none, isKept: false)
         }
         let isHeld = standing.isDoubted && !isCondemned
+        let (fate, cause) = fate(standing, isHeld: isHeld, options)
         return Judgement(
-            fitness: fitness(standing, isHeld: isHeld), fate: fate(standing, isHeld: isHeld, options),
+            fitness: fitness(standing, isHeld: isHeld), fate: fate, cause: fate == .keep ? .none : cause,
             isKept: isHeld && standing.isListed && standing.state == .dead)
     }
 
@@ -104,14 +106,16 @@ extension TrackedEndpoint {
     private var ejected: Fitness? { watch.ejection.map { Fitness(.ejected, because: $0.reason) } }
 
     /// By the member's state alone: what the endpoint is ejected for, its open connections may survive.
-    private func fate(_ standing: Standing, isHeld: Bool, _ options: UpstreamOptions) -> ConnectionFate {
+    private func fate(
+        _ standing: Standing, isHeld: Bool, _ options: UpstreamOptions
+    ) -> (ConnectionFate, FateCause) {
         switch standing.state {
-        case .dead: isHeld ? .keep : options.onDead
-        case .left: options.onLeft
+        case .dead: return (isHeld ? .keep : options.onDead, .dead)
+        case .left: return (options.onLeft, .left)
         // Off the roster is out of the fleet, by another's decision.
-        case .suspect: !standing.isListed ? options.onLeft : isHeld ? .keep : options.onSuspect
-        case .alive: standing.isListed ? .keep : options.onLeft
+        case .alive, .suspect: if !standing.isListed { return (options.onLeft, .unlisted) }
         }
+        return standing.state == .suspect && !isHeld ? (options.onSuspect, .suspect) : (.keep, .none)
     }
 }
 
