@@ -236,10 +236,15 @@ package final class DataPlane: Sendable {
     // MARK: Notices
 
     /// Hands over what the workers had to say since the last time, of each at most 1,024 notices; for the rest
-    /// `noticesArrived` is called again.
+    /// `noticesArrived` is called again. Those of an endpoint whose cell is another's by now are nobody's, and left out.
     /// - Returns: how many notices were lost because a ring was full.
     package func takeNotices(_ body: (Notice) -> Void) -> UInt64 {
-        desks.reduce(0) { $0 + $1.takeNotices(body) }
+        desks.reduce(0) { lost, desk in
+            lost
+                + desk.takeNotices {
+                    if !$0.namesEndpoint || $0.tenancy == board.tenancy(of: $0.cell) { body($0) }
+                }
+        }
     }
 
     /// The upstreams and endpoints that a notice speaks of.

@@ -55,6 +55,18 @@ package struct Notice: Sendable {
     /// Time-outs and resets of the endpoint that this worker has seen in a row, this one included, since the endpoint's
     /// last answer to it; meaningful where the notice is of one.
     package var streak: UInt32 = 0
+    /// Of the endpoint's cell when it happened, so that the cell's next endpoint is not blamed for the last.
+    var tenancy: UInt64 = 0
+
+    /// Whether it speaks of one endpoint, by ``cell``.
+    var namesEndpoint: Bool {
+        switch kind {
+        case .connectFailed, .endpointReset, .endpointAnswered: true
+        case .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted,
+            .acceptPaused, .acceptResumed:
+            false
+        }
+    }
 }
 
 /// A bounded queue with one writer and one reader.

@@ -252,7 +252,7 @@ struct Worker: ~Copyable {
         desk.tell(
             Notice(
                 kind: kind, listener: connection.listener, upstream: connection.upstream, cell: connection.cell,
-                detail: error?.code ?? 0, streak: streak))
+                detail: error?.code ?? 0, streak: streak, tenancy: board.tenancy(of: connection.cell)))
     }
 }
 
