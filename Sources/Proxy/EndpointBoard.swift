@@ -11,7 +11,8 @@
 // worker's loop has only one of.
 //
 // A fate that stays what it was turns too when its cause does: whoever was placed on a suspect endpoint for want of a
-// fitter one is not spared when that endpoint dies.
+// fitter one is not spared when that endpoint dies. A cause is what the fleet says of it, never what is seen from here:
+// an ejection that comes and goes is no reason to end anything.
 
 import Stats
 import Synchronization
@@ -38,12 +39,12 @@ final class EndpointBoard: Sendable {
     fileprivate struct Turn {
         var cell: LoadCells.Index
         var fate: ConnectionFate
-        var cause: UInt64
+        var cause: FateCause
     }
 
     private enum Column: Int, CaseIterable {
         case verdict, tenancy
-        /// The state of the endpoint whose connections are to end; zero for none.
+        /// Why the endpoint's connections are to end.
         case cause
     }
 
@@ -106,8 +107,8 @@ final class EndpointBoard: Sendable {
                 words.add(1, row: Int(record.cell), column: Column.tenancy.rawValue)
                 changes.fresh.append(record.cell)
             }
-            let cause = record.fate == .keep ? 0 : Self.code(of: snapshot.endpoints[place].fitness.state)
-            if verdict(on: record.cell).fate != record.fate || self.cause(on: record.cell) != cause {
+            let cause = record.fate == .keep ? FateCause.none : snapshot.endpoints[place].cause
+            if verdict(on: record.cell).fate != record.fate || self.cause(on: record.cell) != Self.code(of: cause) {
                 changes.turned.append(Turn(cell: record.cell, fate: record.fate, cause: cause))
             }
         }
@@ -123,7 +124,7 @@ final class EndpointBoard: Sendable {
         for change in changes.turned {
             if change.fate != .keep { ends = true }
             let turn = change.fate == .keep ? verdict(on: change.cell).turn : changes.version
-            set(.cause, of: change.cell, to: change.cause)
+            set(.cause, of: change.cell, to: Self.code(of: change.cause))
             set(.verdict, of: change.cell, to: turn << 2 | Self.code(of: change.fate))
         }
         if ends { latest.store(changes.version, ordering: .releasing) }
@@ -137,9 +138,7 @@ final class EndpointBoard: Sendable {
 
     private func cause(on cell: LoadCells.Index) -> UInt64 { words.read(row: Int(cell), column: Column.cause.rawValue) }
 
-    private static func code(of state: Fitness.State) -> UInt64 {
-        UInt64(1 + (Fitness.State.allCases.firstIndex(of: state) ?? 0))
-    }
+    private static func code(of cause: FateCause) -> UInt64 { UInt64(cause.rawValue) }
 
     private static func code(of fate: ConnectionFate) -> UInt64 { UInt64(fates.firstIndex(of: fate) ?? 0) }
 

@@ -12,11 +12,12 @@ struct EndpointBoardTests {
     private var last: UpstreamSet?
 
     private static func endpoint(
-        _ cell: LoadCells.Index, _ fate: ConnectionFate = .keep, _ state: Fitness.State = .fit
+        _ cell: LoadCells.Index, _ fate: ConnectionFate = .keep, _ cause: FateCause = .none,
+        _ state: Fitness.State = .fit
     ) -> Endpoint {
         Endpoint(
             identity: EndpointIdentity(address: .ipv4(.loopback, port: UInt16(8000 + cell))),
-            fitness: Fitness(state, because: "The test says so."), fate: fate, cell: cell)
+            fitness: Fitness(state, because: "The test says so."), fate: fate, cause: cause, cell: cell)
     }
 
     /// - Returns: the fresh cells, and whether workers have something to do.
@@ -52,8 +53,11 @@ struct EndpointBoardTests {
         let steps: [(Endpoint, Bool)] = [
             (Self.endpoint(3, .drain, .suspect), true), (Self.endpoint(3, .drain, .suspect), false),
             (Self.endpoint(3, .drain, .dead), true), (Self.endpoint(3, .reset, .dead), true),
-            (Self.endpoint(3, .keep, .fit), false), (Self.endpoint(3, .keep, .failing), false),
+            (Self.endpoint(3), false), (Self.endpoint(3, .keep, .none, .failing), false),
             (Self.endpoint(3, .drain, .left), true),
+            // Ejected and back: what is seen from here is no cause
+            (Self.endpoint(3, .drain, .left, .suspect), false), (Self.endpoint(3, .drain, .left, .ejected), false),
+            (Self.endpoint(3, .drain, .left, .suspect), false), (Self.endpoint(3, .drain, .unlisted), true),
         ]
         for (endpoint, turns) in steps {
             let before = board.latestTurn

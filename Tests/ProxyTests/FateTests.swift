@@ -133,7 +133,7 @@ extension DataPlaneBehaviour {
             let first = try remora.connect()
             let firstServer = try endpoint.accept()
             remora.publish([given, other])
-            remora.turn(0, to: .reset, state: .fit)
+            remora.turn(0, to: .reset, state: .fit, cause: .suspect)
             #expect(first.awaitEnd() == .reset)
             #expect(firstServer.awaitEnd() == .reset)
             let client = try remora.connect()
@@ -144,8 +144,12 @@ extension DataPlaneBehaviour {
             for fate in [ConnectionFate.drain, .reset, .keep, .reset] { remora.turn(1, to: fate, state: .dead) }
             try exchange(client, server)
             #expect(remora.endpoints[0].resetTotal == before)
+            // Or its own is judged otherwise from here
+            for state in [Fitness.State.ejected, .suspect] { remora.turn(0, to: .reset, state: state, cause: .suspect) }
+            try exchange(client, server)
+            #expect(remora.endpoints[0].resetTotal == before)
             // But the same fate for another reason is another matter
-            remora.turn(0, to: .reset, state: .left)
+            remora.turn(0, to: .reset, state: .left, cause: .left)
             #expect(client.awaitEnd() == .reset)
             #expect(server.awaitEnd() == .reset)
         }
@@ -157,7 +161,7 @@ extension DataPlaneBehaviour {
                 let endpoint = try ManualEndpoint()
                 let remora = try Sidecar(to: [endpoint.address]) { $0.startsAtOnce = false }
                 let client = try remora.connect()
-                remora.turn(to: .reset, state: .suspect)
+                remora.turn(to: .reset, state: .suspect, cause: .suspect)
                 try remora.start()
                 // Then the client is placed by the set that the fate came with, for want of a fitter endpoint
                 let server = try endpoint.accept()

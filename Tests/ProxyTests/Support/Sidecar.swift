@@ -79,15 +79,20 @@ final class Sidecar {
     }
 
     /// Publishes the upstream with another fate of the connections on one of its endpoints.
-    /// - Parameter state: of the endpoint; `fit` gets new connections.
-    func turn(_ endpoint: Int = 0, to fate: ConnectionFate, state: Fitness.State = .dead) {
+    /// - Parameters:
+    ///   - state: of the endpoint; `fit` gets new connections.
+    ///   - cause: of the fate.
+    func turn(
+        _ endpoint: Int = 0, to fate: ConnectionFate, state: Fitness.State = .dead, cause: FateCause = .dead
+    ) {
         let before = plane.upstreams.upstreams[0]
         publish(
             before.endpoints.enumerated().map { place, old in
                 Endpoint(
                     identity: old.identity, weight: old.weight,
                     fitness: place == endpoint ? Fitness(state, because: "The test says so.") : old.fitness,
-                    fate: place == endpoint ? fate : old.fate, cell: old.cell)
+                    fate: place == endpoint ? fate : old.fate,
+                    cause: place == endpoint && fate != .keep ? cause : old.cause, cell: old.cell)
             })
     }
 
