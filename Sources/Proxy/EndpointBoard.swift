@@ -72,7 +72,8 @@ final class EndpointBoard: Sendable {
 
     /// Compares `set` with the one before, and takes note of cells that have changed hands.
     ///
-    /// O(endpoints of the upstreams that changed). To be called before `set` is published, for nobody may count in a
+    /// O(endpoints of the upstreams that changed): one comparison of two references for each that both sets share, which
+    /// sorted as they are is all but those that changed, and a look at the rest. To be called before `set` is published, for nobody may count in a
     /// fresh cell yet; what else has changed takes effect by ``apply(_:)``.
     func compare(_ set: UpstreamSet, with before: UpstreamSet?) -> Changes {
         var changes = Changes(version: set.version)
@@ -100,8 +101,9 @@ final class EndpointBoard: Sendable {
             defer { marks[Int(cell)] = mark }
             return marks[Int(cell)] != mark
         }
-        if let last { for place in last.endpoints.indices { _ = meet(unsafe last.records[place].cell) } }
-        for place in snapshot.endpoints.indices {
+        let (changed, replaced) = Self.difference(snapshot.endpoints, last?.endpoints ?? [])
+        if let last { for place in replaced { _ = meet(unsafe last.records[place].cell) } }
+        for place in changed {
             let record = unsafe snapshot.records[place]
             if meet(record.cell) {
                 words.add(1, row: Int(record.cell), column: Column.tenancy.rawValue)
@@ -112,6 +114,32 @@ final class EndpointBoard: Sendable {
                 changes.turned.append(Turn(cell: record.cell, fate: record.fate, cause: cause))
             }
         }
+    }
+
+    /// Places in `new` and in `old` that may name different endpoints, or the same one in a different state.
+    ///
+    /// By identity, as snapshots share what has not changed; the names only keep the two in step. In another order than
+    /// theirs more is answered than has changed, never less.
+    private static func difference(_ new: [Endpoint], _ old: [Endpoint]) -> (new: [Int], old: [Int]) {
+        var (changed, replaced): ([Int], [Int]) = ([], [])
+        var (place, oldPlace) = (0, 0)
+        while place < new.count, oldPlace < old.count {
+            if new[place] === old[oldPlace] {
+                place += 1
+                oldPlace += 1
+                continue
+            }
+            let (name, oldName) = (new[place].identity.member ?? "", old[oldPlace].identity.member ?? "")
+            if name <= oldName {
+                changed.append(place)
+                place += 1
+            }
+            if oldName <= name {
+                replaced.append(oldPlace)
+                oldPlace += 1
+            }
+        }
+        return (changed + (place..<new.count), replaced + (oldPlace..<old.count))
     }
 
     /// Lets fates turn.

@@ -68,6 +68,42 @@ struct EndpointBoardTests {
         }
     }
 
+    @Test("What two sets share is passed over, and nothing that differs is", arguments: 0..<50 as Range<UInt64>)
+    mutating func difference(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        // Sorted by member as those of discovery are, or in any order, as those of a config
+        let isSorted = seed % 5 != 0
+        var fates: [LoadCells.Index: (fate: ConnectionFate, cause: FateCause)] = [:]
+        var endpoints: [Endpoint] = []
+        for _ in 0..<40 {
+            var (next, fresh, turned) = ([Endpoint](), [LoadCells.Index](), false)
+            for cell in LoadCells.Index(0)..<30 {
+                let old = endpoints.first { $0.cell == cell }
+                switch Int.random(in: 0..<10, using: &random) {
+                case 0: continue
+                case 1, 2:
+                    let fate = ConnectionFate.allCases.randomElement(using: &random) ?? .keep
+                    let cause = fate == .keep ? FateCause.none : Bool.random(using: &random) ? .dead : .suspect
+                    next.append(
+                        Endpoint(
+                            identity: EndpointIdentity(
+                                member: isSorted ? "m\(100 + cell)" : nil, address: .ipv4(.loopback, port: 80)),
+                            fitness: Fitness(.fit, because: "The test says so."), fate: fate, cause: cause, cell: cell))
+                default: if let old { next.append(old) } else { continue }
+                }
+                if old == nil { fresh.append(cell) }
+                let (now, before) = (next[next.count - 1], fates[cell] ?? (.keep, .none))
+                if now.fate != .keep, now.fate != before.fate || now.cause != before.cause { turned = true }
+                fates[cell] = (now.fate, now.cause)
+            }
+            if !isSorted { next.shuffle(using: &random) }
+            endpoints = next
+            let posted = post([next])
+            #expect(posted.fresh.sorted() == fresh && posted.turned == turned)
+            for (cell, expected) in fates { #expect(board.verdict(on: cell).fate == expected.fate) }
+        }
+    }
+
     @Test("An endpoint that is no longer named leaves the fate of its connections behind, until its cell is another's")
     mutating func gone() {
         _ = post([[Self.endpoint(3, .drain, .left)]])
