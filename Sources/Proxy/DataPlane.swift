@@ -51,7 +51,8 @@ package final class DataPlane: Sendable {
     /// - Parameters:
     ///   - upstreams: the first set; every listener's upstream is in it.
     ///   - seed: of the workers' draws.
-    ///   - noticesArrived: called on a worker's thread when there is a notice to take; must not block.
+    ///   - noticesArrived: called when there is a notice to take, on a worker's thread or within
+    ///     ``takeNotices(_:)``; must not block.
     /// - Throws: where the process has no descriptors left.
     package init(
         listeners: [ListenerSockets], upstreams: UpstreamSet, cells: LoadCells, workers: Int, limits: ProxyLimits,
@@ -234,15 +235,16 @@ package final class DataPlane: Sendable {
 
     // MARK: Notices
 
-    /// Hands over what the workers had to say since the last time.
+    /// Hands over what the workers had to say since the last time, of each at most 1,024 notices; for the rest
+    /// `noticesArrived` is called again. Those of an endpoint whose cell is another's by now are nobody's, and left out.
     /// - Returns: how many notices were lost because a ring was full.
     package func takeNotices(_ body: (Notice) -> Void) -> UInt64 {
-        var lost: UInt64 = 0
-        for desk in desks {
-            while let notice = desk.notices.pop() { body(notice) }
-            lost += desk.notices.takeLost()
+        desks.reduce(0) { lost, desk in
+            lost
+                + desk.takeNotices {
+                    if !$0.namesEndpoint || $0.tenancy == board.tenancy(of: $0.cell) { body($0) }
+                }
         }
-        return lost
     }
 
     /// The upstreams and endpoints that a notice speaks of.

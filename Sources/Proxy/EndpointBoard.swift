@@ -3,11 +3,16 @@
 //
 // A connection keeps its endpoint's cell and nothing of the snapshot, so this is how it is reached when its endpoint's
 // fate turns. By cell, not by a search of the new snapshot: workers spend nothing on a set in which no fate has turned,
-// however many endpoints it has. A fate is a state; that it has turned is a number that grows, so a worker that has
-// slept through several turns makes up for all of them with one sweep.
+// however many endpoints it has. A fate is a state; that it has turned is a number that grows, the version of the set
+// that says so, and a worker that has slept through several turns makes up for all of them with one sweep.
+//
+// A connection remembers by which version it was placed, so which came first is never in doubt: a fate that turned with
+// an earlier one, or with that one, was known when it was placed. Not taken: to compare times, which one turn of a
+// worker's loop has only one of.
 //
 // A fate that stays what it was turns too when its cause does: whoever was placed on a suspect endpoint for want of a
-// fitter one is not spared when that endpoint dies.
+// fitter one is not spared when that endpoint dies. A cause is what the fleet says of it, never what is seen from here:
+// an ejection that comes and goes is no reason to end anything.
 
 import Stats
 import Synchronization
@@ -17,7 +22,7 @@ final class EndpointBoard: Sendable {
     /// What becomes of the connections that were placed on an endpoint before its fate turned.
     struct Verdict {
         var fate: ConnectionFate
-        /// Which turn of all made it so; zero where there was none.
+        /// The version of the set that made it so; zero where none did.
         var turn: UInt64
     }
 
@@ -25,23 +30,26 @@ final class EndpointBoard: Sendable {
     struct Changes {
         /// Cells that name another endpoint than before, or their first.
         var fresh: [LoadCells.Index] = []
+        fileprivate let version: UInt64
         fileprivate var turned: [Turn] = []
+
+        fileprivate init(version: UInt64) { self.version = version }
     }
 
     fileprivate struct Turn {
         var cell: LoadCells.Index
         var fate: ConnectionFate
-        var cause: UInt64
+        var cause: FateCause
     }
 
     private enum Column: Int, CaseIterable {
         case verdict, tenancy
-        /// The state of the endpoint whose connections are to end; zero for none.
+        /// Why the endpoint's connections are to end.
         case cause
     }
 
     private let words: CounterTable
-    /// The newest turn to a fate that ends connections.
+    /// The version of the newest set in which some fate turned to one that ends connections.
     private let latest = Atomic<UInt64>(0)
     /// By cell, the comparison that last met it in the older of two snapshots.
     private let marks = Mutex<(marks: [UInt32], last: UInt32)>(([], 0))
@@ -64,10 +72,11 @@ final class EndpointBoard: Sendable {
 
     /// Compares `set` with the one before, and takes note of cells that have changed hands.
     ///
-    /// O(endpoints of the upstreams that changed). To be called before `set` is published, for nobody may count in a
+    /// O(endpoints of the upstreams that changed): one comparison of two references for each that both sets share, which
+    /// sorted as they are is all but those that changed, and a look at the rest. To be called before `set` is published, for nobody may count in a
     /// fresh cell yet; what else has changed takes effect by ``apply(_:)``.
     func compare(_ set: UpstreamSet, with before: UpstreamSet?) -> Changes {
-        var changes = Changes()
+        var changes = Changes(version: set.version)
         marks.withLock { state in
             for (place, snapshot) in set.upstreams.enumerated() {
                 let last = before.flatMap { place < $0.upstreams.count ? $0.upstreams[place] : nil }
@@ -92,18 +101,45 @@ final class EndpointBoard: Sendable {
             defer { marks[Int(cell)] = mark }
             return marks[Int(cell)] != mark
         }
-        if let last { for place in last.endpoints.indices { _ = meet(unsafe last.records[place].cell) } }
-        for place in snapshot.endpoints.indices {
+        let (changed, replaced) = Self.difference(snapshot.endpoints, last?.endpoints ?? [])
+        if let last { for place in replaced { _ = meet(unsafe last.records[place].cell) } }
+        for place in changed {
             let record = unsafe snapshot.records[place]
             if meet(record.cell) {
                 words.add(1, row: Int(record.cell), column: Column.tenancy.rawValue)
                 changes.fresh.append(record.cell)
             }
-            let cause = record.fate == .keep ? 0 : Self.code(of: snapshot.endpoints[place].fitness.state)
-            if verdict(on: record.cell).fate != record.fate || self.cause(on: record.cell) != cause {
+            let cause = record.fate == .keep ? FateCause.none : snapshot.endpoints[place].cause
+            if verdict(on: record.cell).fate != record.fate || self.cause(on: record.cell) != Self.code(of: cause) {
                 changes.turned.append(Turn(cell: record.cell, fate: record.fate, cause: cause))
             }
         }
+    }
+
+    /// Places in `new` and in `old` that may name different endpoints, or the same one in a different state.
+    ///
+    /// By identity, as snapshots share what has not changed; the names only keep the two in step. In another order than
+    /// theirs more is answered than has changed, never less.
+    private static func difference(_ new: [Endpoint], _ old: [Endpoint]) -> (new: [Int], old: [Int]) {
+        var (changed, replaced): ([Int], [Int]) = ([], [])
+        var (place, oldPlace) = (0, 0)
+        while place < new.count, oldPlace < old.count {
+            if new[place] === old[oldPlace] {
+                place += 1
+                oldPlace += 1
+                continue
+            }
+            let (name, oldName) = (new[place].identity.member ?? "", old[oldPlace].identity.member ?? "")
+            if name <= oldName {
+                changed.append(place)
+                place += 1
+            }
+            if oldName <= name {
+                replaced.append(oldPlace)
+                oldPlace += 1
+            }
+        }
+        return (changed + (place..<new.count), replaced + (oldPlace..<old.count))
     }
 
     /// Lets fates turn.
@@ -112,16 +148,15 @@ final class EndpointBoard: Sendable {
     /// - Returns: whether there are connections to end, for which workers are to be woken.
     @discardableResult
     func apply(_ changes: Changes) -> Bool {
-        let before = latest.load(ordering: .relaxed)
-        var turn = before
+        var ends = false
         for change in changes.turned {
-            if change.fate != .keep { turn += 1 }
-            let last = change.fate == .keep ? verdict(on: change.cell).turn : turn
-            set(.cause, of: change.cell, to: change.cause)
-            set(.verdict, of: change.cell, to: last << 2 | Self.code(of: change.fate))
+            if change.fate != .keep { ends = true }
+            let turn = change.fate == .keep ? verdict(on: change.cell).turn : changes.version
+            set(.cause, of: change.cell, to: Self.code(of: change.cause))
+            set(.verdict, of: change.cell, to: turn << 2 | Self.code(of: change.fate))
         }
-        latest.store(turn, ordering: .releasing)
-        return turn != before
+        if ends { latest.store(changes.version, ordering: .releasing) }
+        return ends
     }
 
     private func set(_ column: Column, of cell: LoadCells.Index, to word: UInt64) {
@@ -131,9 +166,7 @@ final class EndpointBoard: Sendable {
 
     private func cause(on cell: LoadCells.Index) -> UInt64 { words.read(row: Int(cell), column: Column.cause.rawValue) }
 
-    private static func code(of state: Fitness.State) -> UInt64 {
-        UInt64(1 + (Fitness.State.allCases.firstIndex(of: state) ?? 0))
-    }
+    private static func code(of cause: FateCause) -> UInt64 { UInt64(cause.rawValue) }
 
     private static func code(of fate: ConnectionFate) -> UInt64 { UInt64(fates.firstIndex(of: fate) ?? 0) }
 

@@ -42,6 +42,7 @@ extension Worker {
             connections[index].cell = endpoint.cell
             connections[index].isPlaced = true
             connections[index].placed = now
+            connections[index].placedBy = upstreams.version
             connections[index].wait = AnswerWait()
             let error = connect(index, to: endpoint)
             if let error, error.isExhaustion || error == .wouldBlock {

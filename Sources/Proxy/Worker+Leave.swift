@@ -1,7 +1,7 @@
 // Leaving an endpoint: what its fate does to the connections that are on it.
 //
 // When some fate has turned, a worker goes through its connections once, so few in each turn of its loop that others
-// hardly notice. `reset` ends a connection there and then. `drain` ends it at once if it is at rest, and otherwise
+// hardly notice; what turns meanwhile is for the passage after. `reset` ends a connection there and then. `drain` ends it at once if it is at rest, and otherwise
 // marks it: its timer looks again whenever it may have come to rest. Nothing of this is on the byte path.
 //
 // At rest means that it waits for no answer, holds nothing, and has been quiet for a moment. The moment is for answers
@@ -20,8 +20,6 @@ struct Sweep {
     var after: UInt64
     /// …and all up to this one are, once it has come through.
     var through: UInt64
-    /// Connections placed since are on the endpoint in spite of its fate: nothing fitter was left.
-    var began: Instant
     var next: UInt32 = 0
 }
 
@@ -35,11 +33,11 @@ extension Worker {
     /// never quiet for so long stays.
     static let restBeforeLeaving = Duration.milliseconds(100)
 
-    /// Begins to carry out fates that have turned, those of a sweep under way included.
+    /// Begins to carry out fates that have turned, or sees to it that this follows the sweep under way.
     /// - Parameter turn: the newest one, read before the set was adopted.
     mutating func heedFates(through turn: UInt64) {
-        guard turn > sweep?.through ?? sweptThrough else { return }
-        sweep = Sweep(after: sweptThrough, through: turn, began: now)
+        heededTurn = turn
+        if sweep == nil, heededTurn > sweptThrough { sweep = Sweep(after: sweptThrough, through: heededTurn) }
     }
 
     mutating func continueSweep() {
@@ -55,15 +53,17 @@ extension Worker {
         } else {
             sweptThrough = sweep.through
             self.sweep = nil
+            heedFates(through: heededTurn)
         }
     }
 
     /// - Returns: whether this cost system calls.
     private mutating func carryOut(_ sweep: Sweep, on index: UInt32) -> Bool {
         let connection = connections[index]
-        guard connection.stage != .none, connection.isPlaced, connection.placed <= sweep.began else { return false }
+        guard connection.stage != .none, connection.isPlaced else { return false }
         let verdict = board.verdict(on: connection.cell)
-        guard verdict.turn > sweep.after else { return false }
+        // Who was placed knowing of it is there in spite of it: nothing fitter was left.
+        guard verdict.turn > sweep.after, verdict.turn > connection.placedBy else { return false }
         switch verdict.fate {
         case .keep: return false
         case .drain:

@@ -30,6 +30,10 @@ struct Worker: ~Copyable {
     /// How soon a connect that the machine was too short of resources for is tried again.
     static let deferredRetry = Duration.milliseconds(20)
 
+    /// After so many full turns in a row everything is taken to have had its turn: a worker that never catches up still
+    /// has time-outs. With 256 events each it is a quarter of a million, more than such a queue holds.
+    static let fullTurnsInDoubt = 1024
+
     let desk: WorkerDesk
     /// What the control thread says of endpoints that connections are on.
     let board: EndpointBoard
@@ -63,6 +67,10 @@ struct Worker: ~Copyable {
     var now: Instant
     /// The same, in the timers' grain.
     var present: Tick
+    /// Whatever a descriptor had to report by this time has been dealt with.
+    var heardThrough: Instant
+    /// How many turns in a row had as many events as one takes, so that others may have been left.
+    var fullTurns = 0
     /// The number of this turn, from 1.
     var turn: UInt64 = 0
     var phase = Phase.serving
@@ -73,6 +81,8 @@ struct Worker: ~Copyable {
     var sweep: Sweep?
     /// The newest turn of a fate that has been.
     var sweptThrough: UInt64 = 0
+    /// The newest turn of a fate that is known of.
+    var heededTurn: UInt64 = 0
     var lastEpoch: UInt32 = 0
     /// What the pump at work has moved.
     var moved = Moved()
@@ -97,7 +107,7 @@ struct Worker: ~Copyable {
         self.listeners = listeners
         self.sharedDoors = sharedDoors
         self.upstreams = upstreams
-        poller = try Poller()
+        poller = try Poller(capacity: limits.eventsPerTurn)
         connections = Reservation(capacity: limits.connectionsPerWorker)
         halves = Reservation(capacity: 2 * limits.connectionsPerWorker)
         lanes = Reservation(capacity: 2 * limits.connectionsPerWorker)
@@ -112,6 +122,7 @@ struct Worker: ~Copyable {
         random = SeededRandom(seed: seed)
         now = Kernel.now()
         present = Tick(containing: now)
+        heardThrough = now
         timers.advance(to: present)
         assert(Self.silenceTicks == UInt64(AnswerWait.silenceLimit.wholeNanoseconds / 1_000_000) + 1)
     }
@@ -127,6 +138,7 @@ struct Worker: ~Copyable {
         for index in listeners.indices { addToPoller(listener: index) }
         while true {
             let count = poller.wait(milliseconds: patience())
+            hear(count)
             now = Kernel.now()
             present = Tick(containing: now)
             turn &+= 1
@@ -141,6 +153,17 @@ struct Worker: ~Copyable {
             if phase > .serving, isDone() { break }
         }
         desk.hasEnded()
+    }
+
+    /// Takes note of how complete a wait was; ``now`` is still from before it.
+    @inline(__always)
+    private mutating func hear(_ count: Int) {
+        if count < Int(poller.capacity) || fullTurns == Self.fullTurnsInDoubt {
+            heardThrough = now
+            fullTurns = 0
+        } else {
+            fullTurns += 1
+        }
     }
 
     private mutating func dispatch(_ token: UInt64, _ readiness: Readiness) {
@@ -229,7 +252,7 @@ struct Worker: ~Copyable {
         desk.tell(
             Notice(
                 kind: kind, listener: connection.listener, upstream: connection.upstream, cell: connection.cell,
-                detail: error?.code ?? 0, streak: streak))
+                detail: error?.code ?? 0, streak: streak, tenancy: board.tenancy(of: connection.cell)))
     }
 }
 

@@ -197,11 +197,16 @@ package enum Kernel {
         _ = remora_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0)
     }
 
-    /// Undoes ``stopListening(_:)``.
+    /// Undoes ``stopListening(_:)``; one that fails has changed nothing, so the address is kept from others still.
     package static func listenAgain(_ fd: Int32) throws(SystemError) {
         // Without it, connections of before would be in the way.
         try setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
-        try listen(fd)
+        do throws(SystemError) {
+            try listen(fd)
+        } catch {
+            _ = remora_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0)
+            throw error
+        }
     }
 
     /// Whether somebody accepts connections at a local address.

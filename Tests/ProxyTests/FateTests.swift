@@ -133,7 +133,7 @@ extension DataPlaneBehaviour {
             let first = try remora.connect()
             let firstServer = try endpoint.accept()
             remora.publish([given, other])
-            remora.turn(0, to: .reset, state: .fit)
+            remora.turn(0, to: .reset, state: .fit, cause: .suspect)
             #expect(first.awaitEnd() == .reset)
             #expect(firstServer.awaitEnd() == .reset)
             let client = try remora.connect()
@@ -144,10 +144,67 @@ extension DataPlaneBehaviour {
             for fate in [ConnectionFate.drain, .reset, .keep, .reset] { remora.turn(1, to: fate, state: .dead) }
             try exchange(client, server)
             #expect(remora.endpoints[0].resetTotal == before)
+            // Or its own is judged otherwise from here
+            for state in [Fitness.State.ejected, .suspect] { remora.turn(0, to: .reset, state: state, cause: .suspect) }
+            try exchange(client, server)
+            #expect(remora.endpoints[0].resetTotal == before)
             // But the same fate for another reason is another matter
-            remora.turn(0, to: .reset, state: .left)
+            remora.turn(0, to: .reset, state: .left, cause: .left)
             #expect(client.awaitEnd() == .reset)
             #expect(server.awaitEnd() == .reset)
+        }
+
+        @Test("Whoever is placed in the very turn in which a worker learns of a fate stays")
+        func placedInSameTurn() throws {
+            for _ in 0..<10 {
+                // Given a worker that finds a client and a fate that has turned in its first turn
+                let endpoint = try ManualEndpoint()
+                let remora = try Sidecar(to: [endpoint.address]) { $0.startsAtOnce = false }
+                let client = try remora.connect()
+                remora.turn(to: .reset, state: .suspect, cause: .suspect)
+                try remora.start()
+                // Then the client is placed by the set that the fate came with, for want of a fitter endpoint
+                let server = try endpoint.accept()
+                try exchange(client, server)
+                #expect(remora.endpoints[0].resetTotal == 0)
+                // Until the endpoint's state changes
+                remora.turn(to: .reset)
+                #expect(client.awaitEnd() == .reset)
+            }
+        }
+
+        @Test("A fate that turns while others are carried out spares who was placed knowing of those")
+        func placedDuringSweep() throws {
+            // Given so many connections on one endpoint that a worker needs many turns to end them
+            let endpoints = try [ManualEndpoint(), ManualEndpoint()]
+            let remora = try Sidecar(to: [endpoints[0].address])
+            let many = min(64 * Worker.sweepEnds, Kernel.raiseDescriptorLimit() / 5)
+            let ends = try (0..<many).map { _ in (try remora.connect(), try endpoints[0].accept()) }
+            #expect(eventually { remora.endpoints[0].connections == many })
+            let first = remora.plane.upstreams.upstreams[0].endpoints[0]
+            func publish(_ third: ConnectionFate) {
+                let others: [(SocketAddress, Fitness.State, ConnectionFate)] = [
+                    (first.identity.address, .dead, .reset), (endpoints[1].address, .suspect, .reset),
+                    (endpoints[0].address, .dead, third),
+                ]
+                remora.publish(
+                    others.enumerated().map { place, other in
+                        Endpoint(
+                            identity: EndpointIdentity(address: other.0), fitness: Fitness(other.1, because: "It is."),
+                            fate: other.2, cell: first.cell + LoadCells.Index(place))
+                    })
+            }
+            // When they are being ended, a client comes that only a suspect endpoint is left for, and one more fate turns
+            publish(.keep)
+            #expect(eventually { remora.endpoints[0].resetTotal > 0 })
+            let client = try remora.connect()
+            let server = try endpoints[1].accept()
+            publish(.reset)
+            // Then all of the many are ended, and the client is not
+            #expect(eventually { remora.endpoints[0].resetTotal == UInt64(many) })
+            for _ in 0..<10 { try exchange(client, server) }
+            #expect(remora.endpoints[1].resetTotal == 0)
+            withExtendedLifetime(ends) {}
         }
 
         // MARK: Drain

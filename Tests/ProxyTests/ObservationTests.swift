@@ -149,6 +149,26 @@ extension DataPlaneBehaviour {
             #expect(remora.plane.counts(ofCell: cell) == EndpointCounts(answered: 0, failed: 1))
         }
 
+        @Test("What is still to be told of an endpoint is not told of the next one in its cell")
+        func noticeOfLast() throws {
+            let endpoint = try ManualEndpoint()
+            let remora = try Sidecar(to: [endpoint.address])
+            let old = remora.plane.upstreams.upstreams[0].endpoints[0]
+            let (client, server) = try ask(remora, endpoint)
+            server.abort()
+            #expect(client.awaitEnd() == .reset)
+            // Given a notice that nobody has taken yet
+            #expect(remora.settles())
+            #expect(remora.plane.counts(ofCell: old.cell).failed == 1)
+            // When the cell becomes another's
+            remora.publish([])
+            remora.publish([
+                Endpoint(identity: old.identity, fitness: Fitness(.fit, because: "It is another."), cell: old.cell)
+            ])
+            // Then there is nothing to be said of that one
+            #expect(remora.noticesReach([]))
+        }
+
         @Test(
             "What errno a connect fails with tells what to think of the endpoint",
             arguments: [

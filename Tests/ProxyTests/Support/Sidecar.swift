@@ -19,6 +19,10 @@ final class Sidecar {
         /// A listening socket to use instead of binding one.
         var inherited: Int32?
         var seed: UInt64 = 1
+        /// Where it does not, ``start()`` is the test's to call; callers wait in the queue until then.
+        var startsAtOnce = true
+        /// What a worker does when it has something to tell.
+        var noticesArrived: @Sendable () -> Void = {}
     }
 
     let plane: DataPlane
@@ -48,10 +52,13 @@ final class Sidecar {
             silentPeerTimeout: setup.limits.silentPeerTimeout)
         plane = try DataPlane(
             listeners: [sockets], upstreams: discovery.current, cells: cells,
-            workers: setup.workers, limits: setup.limits, seed: setup.seed, noticesArrived: {})
+            workers: setup.workers, limits: setup.limits, seed: setup.seed,
+            noticesArrived: setup.noticesArrived)
         address = sockets.address
-        try plane.start()
+        if setup.startsAtOnce { try start() }
     }
+
+    func start() throws { try plane.start() }
 
     deinit { end() }
 
@@ -72,15 +79,20 @@ final class Sidecar {
     }
 
     /// Publishes the upstream with another fate of the connections on one of its endpoints.
-    /// - Parameter state: of the endpoint; `fit` gets new connections.
-    func turn(_ endpoint: Int = 0, to fate: ConnectionFate, state: Fitness.State = .dead) {
+    /// - Parameters:
+    ///   - state: of the endpoint; `fit` gets new connections.
+    ///   - cause: of the fate.
+    func turn(
+        _ endpoint: Int = 0, to fate: ConnectionFate, state: Fitness.State = .dead, cause: FateCause = .dead
+    ) {
         let before = plane.upstreams.upstreams[0]
         publish(
             before.endpoints.enumerated().map { place, old in
                 Endpoint(
                     identity: old.identity, weight: old.weight,
                     fitness: place == endpoint ? Fitness(state, because: "The test says so.") : old.fitness,
-                    fate: place == endpoint ? fate : old.fate, cell: old.cell)
+                    fate: place == endpoint ? fate : old.fate,
+                    cause: place == endpoint && fate != .keep ? cause : old.cause, cell: old.cell)
             })
     }
 
