@@ -213,15 +213,15 @@ extension Discovery {
         for name in view.concerned { refreshEndpoints(of: name, at: now) }
     }
 
-    /// Whether it is another process than the one that was ejected, or says so itself.
+    /// Whether it is another process than the one that was ejected.
     ///
-    /// A suspicion refuted raises the incarnation too, and proves only that the same process lives.
+    /// A higher incarnation does not say so: any change of a tag and any suspicion refuted raises it, and a process that
+    /// restarts before it is missed begins where it left off.
     private static func isBack(_ member: FleetMember, after before: FleetMember) -> Bool {
         guard member.state == .alive else { return false }
         switch before.state {
         case .dead, .left: return true
-        case .alive: return member.incarnation > before.incarnation
-        case .suspect: return false
+        case .alive, .suspect: return false
         }
     }
 

@@ -158,7 +158,9 @@ struct EjectionTests {
         #expect(lab.discovery.nextWake == nil)
     }
 
-    @Test("A member that comes back, restarts, or passes its check again has its ejection lifted")
+    @Test(
+        "A member that comes back, or passes its check again, has its ejection lifted; another incarnation is not enough"
+    )
     func lifting() throws {
         func ejected(_ change: (inout FleetLab) -> Void) throws -> Fitness.State? {
             var lab = try FleetLab()
@@ -168,12 +170,13 @@ struct EjectionTests {
             change(&lab)
             return lab.state("m00")
         }
-        #expect(try ejected { $0.see("m00", incarnation: 2) } == .fit)
-        #expect(
-            try ejected {
-                $0.see("m00", .dead)
-                $0.see("m00", incarnation: 2)
-            } == .fit)
+        for gone in [FleetMember.State.dead, .left] {
+            #expect(
+                try ejected {
+                    $0.see("m00", gone)
+                    $0.see("m00", incarnation: 2)
+                } == .fit)
+        }
         #expect(
             try ejected {
                 $0.see("m00", tags: ["svc.a": ":80;health=failing"])
@@ -185,7 +188,9 @@ struct EjectionTests {
                 $0.see("m00", .suspect)
                 $0.see("m00", incarnation: 2)
             } == .ejected)
-        #expect(try ejected { $0.see("m00", tags: ["svc.a": ":80", "x": "y"]) } == .ejected)
+        // So does another tag.
+        #expect(try ejected { $0.see("m00", tags: ["svc.a": ":80", "x": "y"], incarnation: 2) } == .ejected)
+        #expect(try ejected { $0.see("m00", tags: ["svc.a": ":80;weight=50"], incarnation: 3) } == .ejected)
     }
 
     @Test("A lifted ejection makes room for another")
@@ -195,6 +200,7 @@ struct EjectionTests {
         lab.observe(.timedOut, of: "m00", streak: 5)
         lab.observe(.timedOut, of: "m01", streak: 5)
         #expect(lab.state("m01") == .fit)
+        lab.see("m00", .dead)
         lab.see("m00", incarnation: 2)
         lab.observe(.timedOut, of: "m01", streak: 5)
         #expect(lab.state("m01") == .ejected)
