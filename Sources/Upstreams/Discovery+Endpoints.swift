@@ -108,16 +108,15 @@ extension Discovery {
         _ endpoint: TrackedEndpoint, at now: Instant,
         _ change: (inout OutlierWatch, OutlierOptions, _ hasRoom: Bool) -> Void
     ) {
-        uncountEjection(of: endpoint)
+        // What it is ejected for is no obstacle to its next ejection.
+        countEjection(of: endpoint, false)
         let upstream = upstreams[endpoint.upstream]
         change(&endpoint.watch, upstream.options.outlier, upstream.hasRoomForEjection)
-        countEjection(of: endpoint)
         refresh(endpoint, at: now)
     }
 
     /// Forgets what was held against an endpoint; it is for the caller to judge it anew.
     mutating func lift(_ endpoint: TrackedEndpoint) {
-        uncountEjection(of: endpoint)
         endpoint.watch.lift()
         endpoint.condemnation = nil
     }
@@ -137,6 +136,7 @@ extension Discovery {
                         upstream: options.name, endpoint: endpoint.identity, from: last?.fitness.state, to: state,
                         reason: judgement.fitness.reason)))
         }
+        countEjection(of: endpoint, Self.isServing(state) && endpoint.watch.ejection?.isSoft == true)
         let ramp = endpoint.advanceRamp(over: options.slowStart, at: now)
         wakes.update(endpoint, to: [endpoint.watch.nextWake, ramp.next].compactMap { $0 }.min())
         if let last, last.fitness == judgement.fitness, last.fate == judgement.fate, last.cause == judgement.cause,
@@ -166,7 +166,7 @@ extension Discovery {
 
     /// Takes leave of an endpoint that its upstream has no more.
     mutating func retire(_ endpoint: TrackedEndpoint, because reason: String) {
-        uncountEjection(of: endpoint)
+        countEjection(of: endpoint, false)
         wakes.update(endpoint, to: nil)
         endpointsByCell[endpoint.cell] = nil
         leaving.append(endpoint.cell)
@@ -181,12 +181,9 @@ extension Discovery {
         isChanged = true
     }
 
-    private mutating func uncountEjection(of endpoint: TrackedEndpoint) {
-        if endpoint.watch.ejection?.isSoft == true { upstreams[endpoint.upstream].softlyEjected -= 1 }
-    }
-
-    private mutating func countEjection(of endpoint: TrackedEndpoint) {
-        if endpoint.watch.ejection?.isSoft == true { upstreams[endpoint.upstream].softlyEjected += 1 }
+    private mutating func countEjection(of endpoint: TrackedEndpoint, _ counts: Bool) {
+        if counts != endpoint.isCountedEjected { upstreams[endpoint.upstream].softlyEjected += counts ? 1 : -1 }
+        endpoint.isCountedEjected = counts
     }
 
     /// Keeps the upstream's counts, and begins or ends the endpoint's slow start.
@@ -214,14 +211,17 @@ extension Discovery {
     }
 
     private mutating func count(_ state: Fitness.State?, as change: Int, in place: Int) {
-        switch state {
-        case .fit:
-            upstreams[place].fitCount += change
-            upstreams[place].servingCount += change
-        case .suspect, .failing, .ejected, .full: upstreams[place].servingCount += change
-        case .draining, .dead, .left, .unlisted, nil: break
-        }
+        if state == .fit { upstreams[place].fitCount += change }
+        if Self.isServing(state) { upstreams[place].servingCount += change }
         if upstreams[place].fitCount == 0 { upstreams[place].fitSince = nil }
+    }
+
+    /// Whether an endpoint is one of those of which a part may be ejected.
+    private static func isServing(_ state: Fitness.State?) -> Bool {
+        switch state {
+        case .fit, .suspect, .failing, .ejected, .full: true
+        case .draining, .dead, .left, .unlisted, nil: false
+        }
     }
 }
 

@@ -31,6 +31,8 @@ final class TrackedEndpoint {
     var zone: String?
     var health: ServiceTag.Health
     var watch = OutlierWatch()
+    /// Whether its upstream counts it among those ejected for soft failures.
+    var isCountedEjected = false
     var condemnation: Condemnation?
     /// When its slow start began.
     var rampStart: Instant?

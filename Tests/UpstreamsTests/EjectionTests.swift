@@ -111,6 +111,25 @@ struct EjectionTests {
         }
     }
 
+    @Test("Ejected endpoints that serve no more leave room for others", arguments: FleetMember.State.allCases)
+    func ejectedAndGone(state: FleetMember.State) throws {
+        var lab = try FleetLab { $0.outlier.maxEjectedPercent = 50 }
+        lab.populate(4)
+        for name in ["m00", "m01"] { lab.observe(.reset, of: name, streak: 9) }
+        if state == .alive {
+            // They drain, instead.
+            for name in ["m00", "m01"] { lab.see(name, tags: ["svc.a": ":80;health=draining"]) }
+        } else {
+            for name in ["m00", "m01"] { lab.see(name, state) }
+        }
+        lab.publish()
+        for name in ["m02", "m03"] { lab.observe(.reset, of: name, streak: 9) }
+        lab.publish()
+        // A suspect one still serves.
+        #expect(lab.endpoint("m02")?.fitness.state == (state == .suspect ? .fit : .ejected))
+        #expect(lab.endpoint("m03")?.fitness.state == .fit)
+    }
+
     @Test("Refusals are proof for each by itself: they know no such bound")
     func allRefuse() throws {
         var lab = try FleetLab { $0.outlier.maxEjectedPercent = 10 }
