@@ -21,7 +21,7 @@ extension UpstreamSnapshot {
             sentences.append(
                 "Fewer than \(options.panicThresholdPercent) % are fit, so all known endpoints are used alike.")
         }
-        if let lastKnownGood {
+        if let lastKnownGood, isOfFleet {
             sentences.append("\(lastKnownGood.why) That was \(sentence(now - lastKnownGood.since)) ago.")
         }
         let notable = endpoints.filter { $0.fitness.state != .fit || $0.ramp < 100 }
@@ -32,6 +32,14 @@ extension UpstreamSnapshot {
             sentences.append("\(notable.count - Self.explainedEndpoints) more are not listed here.")
         }
         return sentences
+    }
+
+    /// Whether gossip has a say in it.
+    private var isOfFleet: Bool {
+        switch options.source {
+        case .fixed: false
+        case .service, .members: true
+        }
     }
 
     private var summary: String {

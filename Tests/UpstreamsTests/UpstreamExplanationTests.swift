@@ -39,6 +39,18 @@ struct UpstreamExplanationTests {
         #expect(said.count == 3 + 11)
     }
 
+    @Test("Of an upstream that the config names it says nothing of the fleet")
+    func fixed() throws {
+        let lab = try FleetLab([
+            UpstreamOptions(name: "u", endpoints: [StaticEndpoint(address: .ipv4(.loopback, port: 1))])
+        ])
+        let inForce = LastKnownGood.InForce(since: lab.now, why: "The last known good view of the fleet is kept.")
+        #expect(
+            lab.upstream().explanation(lastKnownGood: inForce, at: lab.now) == [
+                "Upstream u: 1 of 1 known endpoints are fit."
+            ])
+    }
+
     @Test("It says why there is none")
     func empty() throws {
         let lab = try FleetLab([
