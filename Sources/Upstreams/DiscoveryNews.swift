@@ -27,7 +27,7 @@ package struct EndpointChange: Hashable, Sendable {
 /// One thing that discovery tells.
 package enum DiscoveryNews: Hashable, Sendable {
     case endpoint(EndpointChange)
-    /// A member's tag for a service that an upstream takes cannot be read; it has no endpoint there.
+    /// A member's tag for a service that an upstream takes cannot be read; it has no endpoint there. `why` is a sentence.
     case unreadableTag(member: String, tag: String, why: String)
     /// There are more endpoints than load cells; this one is left out until others have gone.
     case noRoom(upstream: String, endpoint: EndpointIdentity)
