@@ -104,7 +104,7 @@ extension TrackedEndpoint {
             return Fitness(.draining, because: "Its sidecar takes no new connections (tag health=draining).")
         case .failing:
             return Fitness(
-                .failing, because: "Its instance fails its health check, says its sidecar (tag health=failing).")
+                .failing, because: "Its sidecar says that its instance does not serve (tag health=failing).")
         case .passing: break
         }
         if let ejected { return ejected }

@@ -87,7 +87,7 @@ struct DiscoveryFitnessTests {
             reason: "It refused a connect, and it is left alone for 1 s."),
         Case(
             state: .suspect, health: ";health=failing", refuses: true, expected: .failing,
-            reason: "Its instance fails its health check, says its sidecar (tag health=failing)."),
+            reason: "Its sidecar says that its instance does not serve (tag health=failing)."),
         Case(
             state: .alive, health: ";health=draining", refuses: true, expected: .draining,
             reason: "Its sidecar takes no new connections (tag health=draining)."),
