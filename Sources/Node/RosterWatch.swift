@@ -15,6 +15,7 @@ final class RosterWatch {
     private let logger: Logger
     private var standing: RosterStanding?
     private var version: Int?
+    private var isKnown = false
 
     init(
         _ options: RosterOptions, stateDirectory: String?, desk: RosterDesk, seed: UInt64, logger: Logger
@@ -42,9 +43,10 @@ final class RosterWatch {
         guard let update = source.take() else { return nil }
         for notice in update.notices { logger.log(level: notice.level.ofLog, "\(notice.text)") }
         standing = update.standing
-        guard version != update.version else { return nil }
-        version = update.version
-        let roster = Roster(update.names)
+        // One that is read and empty has the names that there were before.
+        guard version != update.version || isKnown != update.isKnown else { return nil }
+        (version, isKnown) = (update.version, update.isKnown)
+        let roster = isKnown ? Roster(update.names) : .unknown
         desk.publish(roster)
         return roster
     }
@@ -58,7 +60,7 @@ final class RosterWatch {
 
 /// Where the control thread leaves the roster for other threads.
 final class RosterDesk: Sendable {
-    private let latest = Mutex(Roster([]))
+    private let latest = Mutex(Roster.unknown)
 
     var roster: Roster { latest.withLock { $0 } }
 

@@ -1,12 +1,17 @@
 // Who belongs to the fleet, as an authority outside of it says: membership says only who answers.
 
-/// Names of members; where it comes from and how it is kept is the reader's business.
+/// Names of members, or that nobody has said them yet; where it comes from and how it is kept is the reader's business.
 package struct Roster: Hashable, Sendable {
-    private let names: Set<String>
+    /// Before any was read: it lists nobody, and is not the same as one that is empty.
+    package static let unknown = Roster(names: nil)
+
+    private let names: Set<String>?
 
     package init(_ names: some Sequence<String>) { self.names = Set(names) }
 
-    package func lists(_ name: String) -> Bool { names.contains(name) }
+    private init(names: Set<String>?) { self.names = names }
 
-    package var count: Int { names.count }
+    package var isKnown: Bool { names != nil }
+
+    package func lists(_ name: String) -> Bool { names?.contains(name) ?? false }
 }

@@ -181,6 +181,20 @@ struct DiscoveryFitnessTests {
         #expect(lab.state("m01") == .fit)
     }
 
+    @Test("Before a roster was read nobody is listed, and the reason does not blame the roster")
+    func unknownRoster() throws {
+        var lab = try FleetLab()
+        lab.discovery.list(.unknown, at: lab.now)
+        lab.populate(2)
+        #expect(
+            lab.endpoint("m00")?.fitness
+                == Fitness(.unlisted, because: "No roster has been read yet, so nobody is listed."))
+        // Read, and empty
+        lab.discovery.list(Roster([]), at: lab.now)
+        #expect(lab.state("m00") == .unlisted)
+        #expect(lab.endpoint("m00")?.fitness.reason == "The roster does not list m00.")
+    }
+
     @Test("A member's endpoint keeps its cell through suspicion and death, and goes when it is forgotten")
     func life() throws {
         var lab = try FleetLab()
