@@ -29,12 +29,15 @@ extension FleetSnapshot {
 }
 
 extension UpstreamSet {
+    /// - Parameter load: what an endpoint carries now.
     /// - Returns: nil where no upstream has that name.
-    func explanation(of name: String, at now: Instant) -> ExplanationReport? {
+    func explanation(
+        of name: String, load: (LoadCells.Index) -> EndpointLoad, at now: Instant
+    ) -> ExplanationReport? {
         upstreams.first { $0.options.name == name }.map { upstream in
             ExplanationReport(
                 subject: .upstream, name: name,
-                sentences: upstream.explanation(lastKnownGood: lastKnownGood, at: now))
+                sentences: upstream.explanation(lastKnownGood: lastKnownGood, load: load, at: now))
         }
     }
 }

@@ -236,7 +236,7 @@ private struct RunningNode {
                 switch subject {
                 case .member:
                     members()?.explanation(of: name, upstreams: plane.report().upstreams, at: Kernel.now())
-                case .upstream: plane.upstreams.explanation(of: name, at: Kernel.now())
+                case .upstream: plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now())
                 }
             },
             events: events,
