@@ -24,9 +24,6 @@ package struct Balancer: ~Copyable {
         reserve = Tier(cells: cells)
     }
 
-    /// How many endpoints may be picked.
-    package var candidateCount: Int { preferred.count + reserve.count }
-
     /// Picks from `snapshot` from now on; O(n), and O(n log n) for round robin.
     ///
     /// The snapshot is not kept. Round robin goes on where it stood for endpoints that stay in their tier.

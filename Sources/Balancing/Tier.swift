@@ -22,8 +22,6 @@ struct Tier: ~Copyable {
 
     init(cells: LoadCells) { self.cells = cells }
 
-    var count: Int { table.count }
-
     /// Takes over the candidates of `snapshot` that stand at `positions`.
     mutating func adopt(_ snapshot: UpstreamSnapshot, _ positions: Range<Int>, random: inout SeededRandom) {
         let waits = turns.waits(in: table)

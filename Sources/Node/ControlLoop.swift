@@ -71,7 +71,7 @@ struct ControlLoop: ~Copyable {
         services.start()
         if let roster {
             // Before any member is seen: where nobody has said who belongs, nobody does.
-            endpoints.list(roster.take() ?? Roster([]), at: Kernel.now())
+            endpoints.list(roster.take() ?? Roster.unknown, at: Kernel.now())
             roster.start { [desk] in desk.wake.signal() }
         }
         while true {

@@ -20,8 +20,8 @@ struct EndpointLog {
     mutating func write(_ news: DiscoveryNews, at now: Instant) {
         switch news {
         case .endpoint(let change): writeLine(change.level, change.line, at: now)
-        case .unreadableTag(let member, let tag, let why):
-            writeLine(.warning, "member \(member) bears a tag \(tag) that cannot be read: it \(why)", at: now)
+        case .unreadableTag(let member, _, let why):
+            writeLine(.warning, "member \(member) is passed over: \(why)", at: now)
         case .noRoom(let upstream, let endpoint):
             writeLine(
                 .error, "upstream \(upstream): there is no room for one more endpoint; \(endpoint.words) is left out",

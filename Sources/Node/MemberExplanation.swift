@@ -19,7 +19,10 @@ extension FleetSnapshot {
         if let roster {
             sentences.append(
                 roster.lists(name)
-                    ? "The roster lists it." : "The roster does not list it, so it gets no connection from here.")
+                    ? "The roster lists it."
+                    : roster.isKnown
+                        ? "The roster does not list it, so it gets no connection from here."
+                        : "No roster has been read yet, so nobody gets a connection from here.")
         }
         var isEndpoint = false
         for upstream in upstreams {
@@ -35,12 +38,15 @@ extension FleetSnapshot {
 }
 
 extension UpstreamSet {
+    /// - Parameter load: what an endpoint carries now.
     /// - Returns: nil where no upstream has that name.
-    func explanation(of name: String, at now: Instant) -> ExplanationReport? {
+    func explanation(
+        of name: String, load: (LoadCells.Index) -> EndpointLoad, at now: Instant
+    ) -> ExplanationReport? {
         upstreams.first { $0.options.name == name }.map { upstream in
             ExplanationReport(
                 subject: .upstream, name: name,
-                sentences: upstream.explanation(lastKnownGood: lastKnownGood, at: now))
+                sentences: upstream.explanation(lastKnownGood: lastKnownGood, load: load, at: now))
         }
     }
 }

@@ -240,7 +240,7 @@ private struct RunningNode {
                 case .member:
                     members()?.explanation(
                         of: name, upstreams: plane.report().upstreams, roster: rosterDesk?.roster, at: Kernel.now())
-                case .upstream: plane.upstreams.explanation(of: name, at: Kernel.now())
+                case .upstream: plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now())
                 }
             },
             events: events,

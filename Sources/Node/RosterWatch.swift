@@ -16,6 +16,7 @@ final class RosterWatch {
     private let logger: Logger
     private var standing: RosterStanding?
     private var version: Int?
+    private var isKnown = false
 
     init(
         _ options: RosterOptions, stateDirectory: String?, desk: RosterDesk, seed: UInt64, logger: Logger
@@ -44,9 +45,11 @@ final class RosterWatch {
         for notice in update.notices { logger.log(level: notice.level.ofLog, "\(notice.text)") }
         standing = update.standing
         desk.publish(update.standing)
-        guard version != update.version else { return nil }
-        version = update.version
-        let roster = Roster(update.names)
+        // One that is read and empty has the names that there were before.
+        let isRead = update.standing.holding != nil
+        guard version != update.version || isKnown != isRead else { return nil }
+        (version, isKnown) = (update.version, isRead)
+        let roster = isKnown ? Roster(update.names) : .unknown
         desk.publish(roster)
         return roster
     }
@@ -60,7 +63,7 @@ final class RosterWatch {
 
 /// Where the control thread leaves the roster for other threads.
 final class RosterDesk: Sendable {
-    private let latest = Mutex<(roster: Roster, standing: RosterStanding?)>((Roster([]), nil))
+    private let latest = Mutex<(roster: Roster, standing: RosterStanding?)>((.unknown, nil))
 
     var roster: Roster { latest.withLock { $0.roster } }
 

@@ -290,9 +290,10 @@ extension DataPlane {
             for desk in desks { desk[keyPath: table].add(row: row, to: &merged) }
             return merged.report
         }
+        let limits = PlacementLimits(snapshot.options)
         var report = UpstreamReport(
             name: snapshot.options.name, balance: snapshot.options.balance.rawValue,
-            load: LoadSource.local.rawValue, endpoints: snapshot.endpoints.map(report))
+            load: LoadSource.local.rawValue, endpoints: snapshot.endpoints.map { self.report($0, within: limits) })
         report.retriesTotal = desks.reduce(0) {
             $0 &+ $1.upstreams.read(row: row, column: UpstreamColumn.retriesTotal.rawValue)
         }
@@ -302,12 +303,16 @@ extension DataPlane {
         return report
     }
 
-    private func report(_ endpoint: Endpoint) -> EndpointReport {
+    /// What an endpoint carries now, of all workers.
+    package func load(ofCell cell: LoadCells.Index) -> EndpointLoad { cells.load(of: cell) }
+
+    private func report(_ endpoint: Endpoint, within limits: PlacementLimits) -> EndpointReport {
         func sum(_ column: EndpointColumn) -> UInt64 { count(column, cell: endpoint.cell) }
+        let load = cells.load(of: endpoint.cell)
+        let fitness = endpoint.fitness(carrying: load, within: limits)
         var report = EndpointReport(
             address: "\(endpoint.identity.address)", member: endpoint.identity.member, zone: endpoint.zone,
-            state: endpoint.fitness.state.rawValue, reason: endpoint.fitness.reason, weight: Int(endpoint.weight.value))
-        let load = cells.load(of: endpoint.cell)
+            state: fitness.state.rawValue, reason: fitness.reason, weight: Int(endpoint.weight.value))
         report.outstanding = Int(load.outstanding)
         report.connections = Int(load.connections)
         report.connectionsTotal = sum(.connectionsTotal)

@@ -149,7 +149,7 @@ extension Discovery {
         members[name] = nil
     }
 
-    /// Takes in who belongs to the fleet; nil: whoever is a member.
+    /// Takes in who belongs to the fleet; nil: whoever is a member. ``Roster/unknown``: nobody, yet.
     package mutating func list(_ roster: Roster?, at now: Instant) {
         guard roster != self.roster else { return }
         self.roster = roster
@@ -245,6 +245,7 @@ extension Discovery {
         guard let name = endpoint.identity.member, let member = members[name]?.seen else { return nil }
         return Standing(
             name: name, state: member.state, accusation: member.accusation, isListed: roster?.lists(name) ?? true,
+            isRosterKnown: roster?.isKnown ?? true,
             isDoubted: view.keeps(name))
     }
 }

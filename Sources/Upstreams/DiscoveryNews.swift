@@ -27,7 +27,7 @@ package struct EndpointChange: Hashable, Sendable {
 /// One thing that discovery tells.
 package enum DiscoveryNews: Hashable, Sendable {
     case endpoint(EndpointChange)
-    /// A member's tag for a service that an upstream takes cannot be read; it has no endpoint there.
+    /// A member's tag for a service that an upstream takes cannot be read; it has no endpoint there. `why` is a sentence.
     case unreadableTag(member: String, tag: String, why: String)
     /// There are more endpoints than load cells; this one is left out until others have gone.
     case noRoom(upstream: String, endpoint: EndpointIdentity)
@@ -39,14 +39,19 @@ package enum DiscoveryNews: Hashable, Sendable {
 
 /// News in the order in which they came, until somebody takes them.
 struct NewsDesk {
-    /// A mass start says more than anybody reads; what is beyond is counted.
+    /// A mass start says more than anybody reads; what is beyond is counted. Only that the view is believed or not is
+    /// always taken: everything else has to be read by it, and it is at most one change per turn and input.
     static let capacity = 1024
 
     private var news: [DiscoveryNews] = []
     private var leftOut = 0
 
     mutating func add(_ item: DiscoveryNews) {
-        if news.count < Self.capacity { news.append(item) } else { leftOut += 1 }
+        switch item {
+        case .lastKnownGoodBegan, .lastKnownGoodEnded: news.append(item)
+        case .endpoint, .unreadableTag, .noRoom:
+            if news.count < Self.capacity { news.append(item) } else { leftOut += 1 }
+        }
     }
 
     mutating func take() -> (news: [DiscoveryNews], leftOut: Int) {

@@ -41,6 +41,9 @@ struct OutlierWatch {
     private var verdicts = 0
     private var verdictsEnd: Instant?
     private var interval: Interval?
+    /// Time-outs and resets since the last answer and since it was lifted. A worker's own row knows of neither an answer
+    /// to another worker nor of the lifting.
+    private var softFailures = 0
 
     /// When ``wake(at:options:hasRoom:counts:)`` has something to do.
     var nextWake: Instant? {
@@ -51,7 +54,7 @@ struct OutlierWatch {
         }
     }
 
-    /// What is seen during an ejection is part of what led to it, and changes nothing.
+    /// A failure seen during an ejection is part of what led to it, and prolongs nothing. An answer counts always.
     /// - Parameters:
     ///   - hasRoom: whether one more endpoint of the upstream may be ejected for soft failures.
     ///   - counts: read only where an interval begins.
@@ -59,19 +62,25 @@ struct OutlierWatch {
         _ kind: Observation.Kind, streak: Int, at now: Instant, options: OutlierOptions, hasRoom: Bool,
         counts: () -> EndpointCounts
     ) {
+        switch kind {
+        case .answered: (refusals, softFailures) = (0, 0)
+        case .timedOut, .reset: softFailures += 1
+        case .refused, .unreachable: break
+        }
         guard ejection == nil else { return }
         switch kind {
         case .refused: refuse("It refused", at: now, options)
         case .unreachable: refuse("No route led to it for", at: now, options)
         case .timedOut, .reset:
-            if streak >= options.consecutiveFailures {
+            let row = min(streak, softFailures)
+            if row >= options.consecutiveFailures {
                 eject(
-                    "\(streak) connections in a row timed out or were reset before an answer", at: now, options,
+                    "\(row) connections in a row timed out or were reset before an answer", at: now, options,
                     hasRoom)
             } else if interval == nil {
                 interval = Interval(end: now + options.interval, start: counts())
             }
-        case .answered: refusals = 0
+        case .answered: break
         }
     }
 

@@ -149,7 +149,8 @@ extension ServiceTag {
             // The kernel would take the unspecified address for this machine's own.
             if ip.bits != 0 { return (.ipv4(ip), port) }
         case .ipv6(let ip, let port) where port > 0:
-            if ip.high != 0 || ip.low != 0 { return (.ipv6(ip), port) }
+            // Nor does it matter to the kernel that IPv4's is written as ::ffff:0.0.0.0.
+            if ip.high != 0 || (ip.low != 0 && ip.low != 0xFFFF << 32) { return (.ipv6(ip), port) }
         case .ipv4, .ipv6, .unix: break
         }
         throw .unusableAddress(text)

@@ -61,6 +61,8 @@ struct Standing {
     var accusation: String?
     /// Whether the roster lists it, or there is none.
     var isListed: Bool
+    /// Whether the roster was read, or there is none.
+    var isRosterKnown: Bool
     /// Whether it vanished in what is taken for our own isolation.
     var isDoubted: Bool
 }
@@ -89,6 +91,9 @@ extension TrackedEndpoint {
     }
 
     private func fitness(_ standing: Standing, isHeld: Bool) -> Fitness {
+        if !standing.isRosterKnown {
+            return Fitness(.unlisted, because: "No roster has been read yet, so nobody is listed.")
+        }
         if !standing.isListed { return Fitness(.unlisted, because: "The roster does not list \(standing.name).") }
         switch standing.state {
         case .left: return Fitness(.left, because: "Member \(standing.name) has left the fleet.")
@@ -104,7 +109,7 @@ extension TrackedEndpoint {
             return Fitness(.draining, because: "Its sidecar takes no new connections (tag health=draining).")
         case .failing:
             return Fitness(
-                .failing, because: "Its instance fails its health check, says its sidecar (tag health=failing).")
+                .failing, because: "Its sidecar says that its instance does not serve (tag health=failing).")
         case .passing: break
         }
         if let ejected { return ejected }

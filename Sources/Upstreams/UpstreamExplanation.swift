@@ -10,8 +10,12 @@ extension UpstreamSnapshot {
     package static let explainedEndpoints = 100
 
     /// First the whole, then each endpoint that is not fit, or grows into its share.
-    /// - Parameter lastKnownGood: of the set that holds this snapshot.
-    package func explanation(lastKnownGood: LastKnownGood.InForce?, at now: Instant) -> [String] {
+    /// - Parameters:
+    ///   - lastKnownGood: of the set that holds this snapshot.
+    ///   - load: what an endpoint carries now.
+    package func explanation(
+        lastKnownGood: LastKnownGood.InForce?, load: (LoadCells.Index) -> EndpointLoad, at now: Instant
+    ) -> [String] {
         var sentences = [summary]
         let uncounted = endpoints.count - knownCount
         if uncounted > 0 {
@@ -21,17 +25,31 @@ extension UpstreamSnapshot {
             sentences.append(
                 "Fewer than \(options.panicThresholdPercent) % are fit, so all known endpoints are used alike.")
         }
-        if let lastKnownGood {
+        if let lastKnownGood, isOfFleet {
             sentences.append("\(lastKnownGood.why) That was \(sentence(now - lastKnownGood.since)) ago.")
         }
-        let notable = endpoints.filter { $0.fitness.state != .fit || $0.ramp < 100 }
-        for endpoint in notable.prefix(Self.explainedEndpoints) {
-            sentences.append(Self.sentences(about: endpoint, at: now))
+        let limits = PlacementLimits(options)
+        var count = 0
+        for endpoint in endpoints {
+            let fitness = endpoint.fitness(carrying: load(endpoint.cell), within: limits)
+            guard fitness.state != .fit || endpoint.ramp < 100 else { continue }
+            count += 1
+            if count <= Self.explainedEndpoints {
+                sentences.append(Self.sentences(about: endpoint, fitness, at: now))
+            }
         }
-        if notable.count > Self.explainedEndpoints {
-            sentences.append("\(notable.count - Self.explainedEndpoints) more are not listed here.")
+        if count > Self.explainedEndpoints {
+            sentences.append("\(count - Self.explainedEndpoints) more are not listed here.")
         }
         return sentences
+    }
+
+    /// Whether gossip has a say in it.
+    private var isOfFleet: Bool {
+        switch options.source {
+        case .fixed: false
+        case .service, .members: true
+        }
     }
 
     private var summary: String {
@@ -54,13 +72,32 @@ extension UpstreamSnapshot {
         }.joined(separator: ", ")
     }
 
-    private static func sentences(about endpoint: Endpoint, at now: Instant) -> String {
+    private static func sentences(about endpoint: Endpoint, _ fitness: Fitness, at now: Instant) -> String {
         var who = "\(endpoint.identity.address)"
         if let member = endpoint.identity.member { who += " of \(member)" }
-        if endpoint.fitness.state == .fit {
+        if fitness.state == .fit {
             return "\(who) grows into its share (slow start): it is given \(endpoint.ramp) % of its weight."
         }
-        let age = endpoint.since.map { " for \(sentence(now - $0))" } ?? ""
-        return "\(who) is \(endpoint.fitness.state.rawValue)\(age): \(endpoint.fitness.reason)"
+        // Since when it is full nobody has noted.
+        let age = fitness.state == .full ? nil : endpoint.since.map { " for \(sentence(now - $0))" }
+        return "\(who) is \(fitness.state.rawValue)\(age ?? ""): \(fitness.reason)"
+    }
+}
+
+extension Endpoint {
+    /// Its fitness as it is said to people: `full` where it would be given connections and has no room for one.
+    ///
+    /// Full is not part of a snapshot, as workers see it by the load itself, and as it comes and goes with every request.
+    package func fitness(carrying load: EndpointLoad, within limits: PlacementLimits) -> Fitness {
+        switch fitness.state {
+        case .fit, .suspect: break
+        case .failing, .draining, .ejected, .full, .dead, .left, .unlisted: return fitness
+        }
+        if limits.leaveRoom(on: load) { return fitness }
+        let limit =
+            load.connections >= limits.connections
+            ? "\(limits.connections) connections (max_connections)"
+            : "\(limits.outstanding) outstanding requests (max_outstanding)"
+        return Fitness(.full, because: "It carries the \(limit) that this node may give it.")
     }
 }

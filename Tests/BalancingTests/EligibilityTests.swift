@@ -86,8 +86,7 @@ struct EligibilityTests {
     @Test("An unfit endpoint is not picked, and is again once it is fit", arguments: BalancePolicy.allCases)
     func fitness(policy: BalancePolicy) {
         var fixture = Fixture(weights: [1, 1, 1], balance: policy, seed: 1, state: { $0 == 1 ? .failing : .fit })
-        #expect(fixture.candidateCount == 2)
-        #expect(fixture.shares(of: 200)[1] == 0)
+        #expect(fixture.shares(of: 200).map { $0 > 0 } == [true, false, true])
         fixture.adopt([(0, 1), (1, 1), (2, 1)])
         #expect(fixture.shares(of: 200)[1] > 30)
     }

@@ -35,8 +35,6 @@ struct Fixture: ~Copyable {
         adopt(weights.enumerated().map { (endpoint: $0, weight: $1) }, state: state)
     }
 
-    var candidateCount: Int { balancer.candidateCount }
-
     /// Adopts a snapshot of these endpoints, in this order.
     mutating func adopt(_ members: [(endpoint: Int, weight: Int)], state: (Int) -> Fitness.State = { _ in .fit }) {
         adopted = members.map(\.endpoint)

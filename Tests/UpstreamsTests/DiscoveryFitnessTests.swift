@@ -87,7 +87,7 @@ struct DiscoveryFitnessTests {
             reason: "It refused a connect, and it is left alone for 1 s."),
         Case(
             state: .suspect, health: ";health=failing", refuses: true, expected: .failing,
-            reason: "Its instance fails its health check, says its sidecar (tag health=failing)."),
+            reason: "Its sidecar says that its instance does not serve (tag health=failing)."),
         Case(
             state: .alive, health: ";health=draining", refuses: true, expected: .draining,
             reason: "Its sidecar takes no new connections (tag health=draining)."),
@@ -179,6 +179,20 @@ struct DiscoveryFitnessTests {
         #expect(lab.tiers().preferred == ["m00", "m02"])
         lab.discovery.list(nil, at: lab.now)
         #expect(lab.state("m01") == .fit)
+    }
+
+    @Test("Before a roster was read nobody is listed, and the reason does not blame the roster")
+    func unknownRoster() throws {
+        var lab = try FleetLab()
+        lab.discovery.list(.unknown, at: lab.now)
+        lab.populate(2)
+        #expect(
+            lab.endpoint("m00")?.fitness
+                == Fitness(.unlisted, because: "No roster has been read yet, so nobody is listed."))
+        // Read, and empty
+        lab.discovery.list(Roster([]), at: lab.now)
+        #expect(lab.state("m00") == .unlisted)
+        #expect(lab.endpoint("m00")?.fitness.reason == "The roster does not list m00.")
     }
 
     @Test("A member's endpoint keeps its cell through suspicion and death, and goes when it is forgotten")

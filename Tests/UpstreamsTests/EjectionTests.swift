@@ -74,9 +74,9 @@ struct EjectionTests {
     func softEvidence(kind: Observation.Kind) throws {
         var lab = try FleetLab()
         lab.populate(4)
-        for streak in 1...4 { lab.observe(kind, of: "m00", streak: streak) }
+        lab.observe(kind, of: "m00", streak: 4)
         #expect(lab.state("m00") == .fit)
-        lab.observe(kind, of: "m00", streak: 5)
+        lab.observe(kind, of: "m00", first: 5, streak: 5)
         #expect(lab.state("m00") == .ejected)
         #expect(
             lab.endpoint("m00")?.fitness.reason
@@ -210,6 +210,51 @@ struct EjectionTests {
         // So does another tag.
         #expect(try ejected { $0.see("m00", tags: ["svc.a": ":80", "x": "y"], incarnation: 2) } == .ejected)
         #expect(try ejected { $0.see("m00", tags: ["svc.a": ":80;weight=50"], incarnation: 3) } == .ejected)
+    }
+
+    @Test("After its ejection one more failure of a worker's row ejects; once it was lifted it takes a new row")
+    func rowAfterEjection() throws {
+        var lab = try FleetLab { $0.outlier.ejection = .seconds(10) }
+        lab.populate(4)
+        lab.observe(.timedOut, of: "m00", streak: 5)
+        lab.run(for: .seconds(11))
+        #expect(lab.state("m00") == .fit)
+        lab.observe(.timedOut, of: "m00", first: 6, streak: 6)
+        #expect(lab.state("m00") == .ejected)
+        lab.see("m00", .dead)
+        lab.see("m00", incarnation: 2)
+        #expect(lab.state("m00") == .fit)
+        lab.observe(.timedOut, of: "m00", first: 7, streak: 10)
+        #expect(lab.state("m00") == .fit)
+        lab.observe(.timedOut, of: "m00", first: 11, streak: 11)
+        #expect(
+            lab.publish().upstreams[0].endpoints[0].fitness.reason
+                == "5 connections in a row timed out or were reset before an answer; it is left alone for 10 s.")
+    }
+
+    @Test("An answer that one worker was given ends the row that another sees")
+    func answeredElsewhere() throws {
+        var lab = try FleetLab()
+        lab.populate(4)
+        lab.observe(.timedOut, of: "m00", streak: 4)
+        lab.observe(.answered, of: "m00")
+        lab.observe(.timedOut, of: "m00", first: 5, streak: 8)
+        #expect(lab.state("m00") == .fit)
+    }
+
+    @Test("An answer on a connection of before is one, though it comes during the ejection")
+    func answeredMeanwhile() throws {
+        var lab = try FleetLab()
+        lab.populate(3)
+        for _ in 0..<4 {
+            lab.observe(.refused, of: "m00")
+            _ = try Self.ejection(&lab, of: "m00")
+        }
+        lab.observe(.refused, of: "m00")
+        lab.observe(.answered, of: "m00")
+        #expect(try Self.ejection(&lab, of: "m00") == 16)
+        lab.observe(.refused, of: "m00")
+        #expect(try Self.ejection(&lab, of: "m00") == 1)
     }
 
     @Test("A lifted ejection makes room for another")

@@ -53,14 +53,17 @@ struct FleetLab: ~Copyable {
             at: now)
     }
 
-    /// What a worker saw of an endpoint of the first upstream.
-    mutating func observe(_ kind: Observation.Kind, of name: String, streak: Int = 1) {
+    /// What a worker saw of an endpoint of the first upstream: each of a row that it tells, from the one numbered
+    /// `first` to the one numbered `streak`.
+    mutating func observe(_ kind: Observation.Kind, of name: String, first: Int = 1, streak: Int = 1) {
         guard let cell = endpoint(name)?.cell else { return }
         let counts = counts
         var readings = 0
-        discovery.observe(Observation(cell: cell, kind: kind, streak: streak), at: now) { cell in
-            readings += 1
-            return counts[cell] ?? EndpointCounts(answered: 0, failed: 0)
+        for streak in first...streak {
+            discovery.observe(Observation(cell: cell, kind: kind, streak: streak), at: now) { cell in
+                readings += 1
+                return counts[cell] ?? EndpointCounts(answered: 0, failed: 0)
+            }
         }
         self.readings += readings
     }

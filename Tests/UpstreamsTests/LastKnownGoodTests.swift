@@ -472,6 +472,22 @@ struct KeptUpstreamsTests {
         }
     }
 
+    @Test("However much else there is to tell, that it begins and ends is told")
+    func newsAreTold() throws {
+        var lab = try FleetLab(node: "m00")
+        lab.populate(1100)
+        for number in 1..<1100 { lab.see(FleetLab.name(number), .dead) }
+        lab.publish()
+        let kept = lab.discovery.lastKnownGood
+        let inForce = try #require(kept)
+        for number in 1..<1100 { lab.see(FleetLab.name(number)) }
+        lab.run(for: .seconds(11))
+        let (news, leftOut) = lab.discovery.takeNews()
+        #expect(news.suffix(2) == [.lastKnownGoodBegan(inForce), .lastKnownGoodEnded(since: inForce.since)])
+        #expect(news.count == 1026)
+        #expect(leftOut > 0)
+    }
+
     @Test("Silence alone puts it in force, for the next set to say so")
     func silence() throws {
         var lab = try FleetLab(node: "m00")

@@ -25,6 +25,8 @@ struct ServiceTagTests {
         Case("", nil), Case(":", nil), Case(":0", nil), Case(":65536", nil), Case("80", nil), Case(":+80", nil),
         Case("db:80", nil), Case("10.1:80", nil), Case("fd00::1:80", nil), Case("unix:/run/a", nil),
         Case("0.0.0.0:80", nil), Case("[::]:80", nil), Case("[fd00::1%eth0]:80", nil),
+        Case("[::ffff:0.0.0.0]:80", nil), Case("[::ffff:0:0]:80", nil),
+        Case("[::ffff:10.0.0.1]:80", ServiceTag(host: .ipv6(.init(high: 0, low: 0xFFFF_0A00_0001)), port: 80)),
         Case(":80;weight=0", nil), Case(":80;weight=10001", nil), Case(":80;weight=", nil), Case(":80;weight=+1", nil),
         Case(":80;weight=99999999999999999999", nil), Case(":80;weight=1;weight=2", nil), Case(":80;zone=", nil),
         Case(":80;health=well", nil), Case(":80;load=yes", nil), Case(":80;load", nil), Case(":80;=1", nil),

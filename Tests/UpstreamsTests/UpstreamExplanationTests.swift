@@ -15,7 +15,7 @@ struct UpstreamExplanationTests {
         lab.run(for: .milliseconds(1900))
         let addresses = (1...3).map { FleetLab.address(FleetLab.name($0)).with(port: 80) }
         #expect(
-            lab.upstream().explanation(lastKnownGood: nil, at: lab.now) == [
+            lab.upstream().explanation(lastKnownGood: nil, load: lab.cells.load(of:), at: lab.now) == [
                 "Upstream a: 3 of 4 known endpoints are fit.",
                 "2 more are not counted: 1 draining, 1 left.",
                 "\(addresses[0]) of m01 is suspect for 2 s: Member m01 is suspect: m04 accused it.",
@@ -28,7 +28,8 @@ struct UpstreamExplanationTests {
     func panicAndIsolation() throws {
         var lab = try KeptUpstreamsTests.collapsed()
         lab.run(for: .milliseconds(2400))
-        let said = lab.upstream().explanation(lastKnownGood: lab.discovery.current.lastKnownGood, at: lab.now)
+        let said = lab.upstream().explanation(
+            lastKnownGood: lab.discovery.current.lastKnownGood, load: lab.cells.load(of:), at: lab.now)
         #expect(
             said.prefix(3) == [
                 "Upstream a: 1 of 12 known endpoints are fit.",
@@ -39,6 +40,53 @@ struct UpstreamExplanationTests {
         #expect(said.count == 3 + 11)
     }
 
+    @Test("Of an upstream that the config names it says nothing of the fleet")
+    func fixed() throws {
+        let lab = try FleetLab([
+            UpstreamOptions(name: "u", endpoints: [StaticEndpoint(address: .ipv4(.loopback, port: 1))])
+        ])
+        let inForce = LastKnownGood.InForce(since: lab.now, why: "The last known good view of the fleet is kept.")
+        #expect(
+            lab.upstream().explanation(lastKnownGood: inForce, load: lab.cells.load(of:), at: lab.now) == [
+                "Upstream u: 1 of 1 known endpoints are fit."
+            ])
+    }
+
+    @Test("An endpoint that has no room is full, by the limit that leaves none")
+    func full() throws {
+        var lab = try FleetLab {
+            $0.maxConnections = 2
+            $0.maxOutstanding = 1
+        }
+        lab.populate(4)
+        lab.see("m03", tags: ["svc.a": ":80;health=failing"])
+        lab.see("m01", .suspect)
+        lab.publish()
+        func place(_ name: String, waiting: [Bool]) throws {
+            let cell = try #require(lab.endpoint(name)?.cell)
+            for waits in waiting {
+                #expect(lab.cells.place(cell))
+                if !waits { lab.cells.count(.stops, in: cell) }
+            }
+        }
+        try place("m00", waiting: [false, false])
+        try place("m01", waiting: [true])
+        try place("m02", waiting: [false])
+        // Of no importance to one that gets no connections anyway
+        try place("m03", waiting: [true, true])
+        let said = lab.upstream().explanation(lastKnownGood: nil, load: lab.cells.load(of:), at: lab.now)
+        let addresses = (0..<2).map { FleetLab.address(FleetLab.name($0)).with(port: 80) }
+        #expect(
+            said[1...2] == [
+                "\(addresses[0]) of m00 is full: It carries the 2 connections (max_connections) that this node may "
+                    + "give it.",
+                "\(addresses[1]) of m01 is full: It carries the 1 outstanding requests (max_outstanding) that this "
+                    + "node may give it.",
+            ])
+        #expect(said.count == 4)
+        #expect(said[3].contains("of m03 is failing"))
+    }
+
     @Test("It says why there is none")
     func empty() throws {
         let lab = try FleetLab([
@@ -46,7 +94,9 @@ struct UpstreamExplanationTests {
             UpstreamOptions(name: "b", source: .members(tags: ["role": "web", "dc": "x"], port: 80)),
             UpstreamOptions(name: "c", endpoints: []),
         ])
-        let said = (0..<3).map { lab.upstream($0).explanation(lastKnownGood: nil, at: lab.now) }
+        let said = (0..<3).map {
+            lab.upstream($0).explanation(lastKnownGood: nil, load: lab.cells.load(of:), at: lab.now)
+        }
         #expect(
             said == [
                 ["Upstream a has no endpoints: no member advertises the service web."],
@@ -61,7 +111,7 @@ struct UpstreamExplanationTests {
         lab.populate(150)
         for number in 0..<150 { lab.see(FleetLab.name(number), .left) }
         lab.publish()
-        let said = lab.upstream().explanation(lastKnownGood: nil, at: lab.now)
+        let said = lab.upstream().explanation(lastKnownGood: nil, load: lab.cells.load(of:), at: lab.now)
         #expect(said.count == 103)
         #expect(said.last == "50 more are not listed here.")
     }
