@@ -138,7 +138,7 @@ struct DiscoveryTests {
                 #expect(request(through: caller.out) == nil)
                 try agent.command("tags", "-set", "svc.web=nonsense")
                 try caller.expectEndpoints()
-                try caller.remora.log.line(containing: "member s1 bears a tag svc.web that cannot be read")
+                try caller.remora.log.line(containing: "member s1 is passed over: The tag svc.web")
             }
         }
     }
