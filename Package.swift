@@ -41,7 +41,7 @@ let package = Package(
         core("Routing", ["Vocabulary"]),
         core("Balancing", ["Vocabulary", "Upstreams"]),
         core("Forwarding", ["Vocabulary"]),
-        core("TLS", ["COpenSSL"]),
+        core("TLS", ["COpenSSL", "Vocabulary"]),
         core("Reactor", ["CEpoll", "Vocabulary"]),
         core("GossipNet", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor"]),
         core("HealthChecks", ["Vocabulary", "Reactor"]),
@@ -81,6 +81,7 @@ let package = Package(
         .executableTarget(
             name: "wire-benchmark", dependencies: ["Vocabulary", "Gossip", "GossipWire", "TLS"],
             swiftSettings: settings),
+        .executableTarget(name: "tls-benchmark", dependencies: ["TLS", "Vocabulary"], swiftSettings: settings),
 
         tests("VocabularyTests", ["Vocabulary"]),
         tests("StatsTests", ["Stats"]),
@@ -90,7 +91,7 @@ let package = Package(
         tests("SimulationTests", ["Vocabulary", "Gossip", "GossipWire", "Simulation"]),
         tests("UpstreamsTests", ["Upstreams"]),
         tests("RoutingTests", ["Routing"]),
-        tests("TLSTests", ["TLS"]),
+        tests("TLSTests", ["TLS", "Vocabulary"]),
         tests("BalancingTests", ["Balancing"]),
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),
