@@ -10,7 +10,7 @@ struct CertificateStoreTests {
 
     init() throws {
         certificates = try Certificates.shared.get()
-        directory = FileManager.default.temporaryDirectory.appending(path: "remora-tls-\(UUID().uuidString)")
+        directory = certificates.directory.appending(path: UUID().uuidString)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     }
 

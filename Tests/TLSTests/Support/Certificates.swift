@@ -82,11 +82,15 @@ final class Program {
 final class Certificates: Sendable {
     static let shared = Result { try Certificates() }
 
+    private static let place = FileManager.default.temporaryDirectory.appending(path: "remora-tls-\(getpid())")
+
     let directory: URL
 
     private init() throws {
-        directory = FileManager.default.temporaryDirectory.appending(path: "remora-tls-\(getpid())")
+        directory = Self.place
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        // Static things never end; this one goes with the process.
+        atexit { try? FileManager.default.removeItem(at: Certificates.place) }
         for authority in ["ca", "other-ca"] {
             try make(authority, extensions: ["basicConstraints=critical,CA:true"])
         }
