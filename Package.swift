@@ -39,6 +39,7 @@ let package = Package(
         core("Serf", ["Vocabulary", "Gossip", "GossipWire"]),
         core("Upstreams", ["Vocabulary", "Stats"]),
         core("Routing", ["Vocabulary"]),
+        core("FleetLoad", ["Vocabulary", "GossipWire", "Upstreams"]),
         core("Balancing", ["Vocabulary", "Upstreams"]),
         core("Forwarding", ["Vocabulary"]),
         core("TLS", ["COpenSSL", "Vocabulary"]),
@@ -64,10 +65,10 @@ let package = Package(
             "Node",
             [
                 "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Reactor",
-                "GossipNet", "Proxy", "Config", "Admin",
+                "GossipNet", "FleetLoad", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire"]),
+        core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "Balancing", "FleetLoad"]),
         .executableTarget(
             name: "remora",
             dependencies: [
@@ -79,31 +80,50 @@ let package = Package(
         .executableTarget(
             name: "pick-benchmark", dependencies: ["Vocabulary", "Upstreams", "Balancing"], swiftSettings: settings),
         .executableTarget(
+            name: "ring-benchmark", dependencies: ["Vocabulary", "Balancing"], swiftSettings: settings),
+        .executableTarget(
+            name: "discovery-benchmark",
+            dependencies: ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Reactor", "Proxy"],
+            swiftSettings: settings),
+        .executableTarget(
             name: "wire-benchmark", dependencies: ["Vocabulary", "Gossip", "GossipWire", "TLS"],
             swiftSettings: settings),
         .executableTarget(name: "tls-benchmark", dependencies: ["TLS", "Vocabulary"], swiftSettings: settings),
+        .executableTarget(
+            name: "fleet-trial",
+            dependencies: [
+                "Vocabulary", "Stats", "Reactor", "Admin",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
 
         tests("VocabularyTests", ["Vocabulary"]),
         tests("StatsTests", ["Stats"]),
         tests("GossipTests", ["Vocabulary", "Gossip"]),
         tests("GossipWireTests", ["Vocabulary", "Gossip", "GossipWire", "TLS"]),
         tests("SerfTests", ["Vocabulary", "Gossip", "GossipWire", "Serf"]),
-        tests("SimulationTests", ["Vocabulary", "Gossip", "GossipWire", "Simulation"]),
+        tests(
+            "SimulationTests",
+            ["Vocabulary", "Gossip", "GossipWire", "Upstreams", "Balancing", "Simulation"]),
         tests("UpstreamsTests", ["Upstreams"]),
+        tests("FleetLoadTests", ["Vocabulary", "GossipWire", "Upstreams", "FleetLoad"]),
         tests("RoutingTests", ["Routing"]),
         tests("TLSTests", ["TLS", "Vocabulary"]),
         tests("BalancingTests", ["Balancing"]),
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),
+        tests("HealthChecksTests", ["Vocabulary", "Reactor", "HealthChecks"]),
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
+        tests("StoresTests", ["Vocabulary", "TLS", "Reactor", "Stores"]),
         tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
-        tests("ConfigTests", ["Config", "Gossip", "GossipWire"]),
+        tests("ConfigTests", ["Config", "Gossip", "GossipWire", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
+        tests("FleetTrialTests", ["fleet-trial", "Vocabulary"]),
         tests(
             "RemoraTests",
             [
                 "Node", "remora", "Vocabulary", "Stats", "Gossip", "GossipWire", "GossipNet", "Serf", "TLS",
-                "Upstreams", "Reactor", "Proxy", "Admin",
+                "Upstreams", "FleetLoad", "HealthChecks", "Config", "Reactor", "Proxy", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ]

@@ -75,7 +75,8 @@ extension AdminRoutes {
                 try await .json(desk.report { try ReportJSON.encode(["listeners": source.stats().listeners]) })
             },
             AdminRoute(path: "/upstreams") { _ in
-                try await .json(desk.report { try ReportJSON.encode(UpstreamsReport(upstreams: source.stats().upstreams)) })
+                try await .json(
+                    desk.report { try ReportJSON.encode(UpstreamsReport(upstreams: source.stats().upstreams)) })
             },
             AdminRoute(path: "/members") { _ in
                 try await .json(desk.report { try ReportJSON.encode(MembersReport(members: source.members())) })
@@ -88,7 +89,8 @@ extension AdminRoutes {
                     try source.explain(subject, name).map { try ReportJSON.encode($0) } ?? Data()
                 }
                 guard !body.isEmpty else {
-                    return .text(.notFound, "there is no \(subject.rawValue) of that name; /\(subject.rawValue)s lists them")
+                    let kind = subject.rawValue
+                    return .text(.notFound, "there is no \(kind) of that name; /\(kind)s lists them")
                 }
                 return .json(body)
             },

@@ -20,6 +20,10 @@ package final class EventHub: Sendable {
     package enum Event: Hashable, Sendable {
         /// A member as it is now.
         case member(MemberReport)
+        case endpoint(EndpointEvent)
+        case view(ViewEvent)
+        /// One beside this node.
+        case service(ServiceReport)
         /// Nothing; see ``EventHub/beat``.
         case beat
     }
@@ -109,10 +113,16 @@ extension EventHub.Event {
         get throws {
             switch self {
             case .beat: Data(":\n\n".utf8)
-            // The report is one line with its end.
-            case .member(let member):
-                try Data("event: member\ndata: ".utf8) + ReportJSON.encode(member) + Data("\n".utf8)
+            case .member(let report): try Self.text("member", report)
+            case .endpoint(let report): try Self.text("endpoint", report)
+            case .view(let report): try Self.text("view", report)
+            case .service(let report): try Self.text("service", report)
             }
         }
+    }
+
+    /// The report is one line with its end.
+    private static func text(_ name: String, _ report: some Encodable) throws -> Data {
+        try Data("event: \(name)\ndata: ".utf8) + ReportJSON.encode(report) + Data("\n".utf8)
     }
 }

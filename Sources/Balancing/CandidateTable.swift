@@ -33,14 +33,15 @@ struct CandidateTable {
 
     var count: Int { candidates.count }
 
-    /// Replaces the contents by the candidates of `snapshot`; O(n).
-    /// - Precondition: the weights' sum is below 2³², as it is for 429,000 endpoints of the greatest weight.
-    mutating func rebuild(from snapshot: UpstreamSnapshot) {
+    /// Replaces the contents by the candidates of `snapshot` that stand at `positions`; O(n).
+    /// - Precondition: the weights' sum is below 2³², as it is for 429,000 endpoints of the greatest weight, and
+    ///   there are fewer load cells than that.
+    mutating func rebuild(from snapshot: UpstreamSnapshot, _ positions: Range<Int>) {
         candidates.removeAll(keepingCapacity: true)
-        unsafe candidates.reserveCapacity(snapshot.candidates.count)
+        candidates.reserveCapacity(positions.count)
         totalWeight = 0
         isUniform = true
-        for position in unsafe snapshot.candidates.indices {
+        for position in positions {
             let index = unsafe snapshot.candidates[position]
             let record = unsafe snapshot.records[Int(index)]
             candidates.append(

@@ -2,6 +2,7 @@
 
 internal import Gossip
 internal import GossipWire
+internal import Stores
 internal import Vocabulary
 
 extension Assembly {
@@ -17,11 +18,46 @@ extension Assembly {
             refuseOtherFamily(section, of: bind)
             refuseUnknownWhere(section, bind)
         }
-        guard let bind = section[Keys.bind], var options, let label, let tags else { return nil }
+        let roster = section[Keys.roster].map { self.roster($0) }
+        let budget = section[Keys.telemetry].flatMap { telemetryBudget($0) }
+        guard let bind = section[Keys.bind], var options, let label, let tags, let budget else { return nil }
         options.seeds = join.compactMap { PeerAddress($0) }
         return MembershipOptions(
             bind: bind, advertise: section[Keys.advertise].flatMap { PeerAddress($0) }, join: options.seeds,
-            gossip: options, keys: section[Keys.keys] ?? [], label: label, tags: tags)
+            gossip: options, keys: section[Keys.keys] ?? [], label: label, tags: tags,
+            telemetryBytesPerSecond: budget, roster: roster ?? nil)
+    }
+
+    /// Below a KiB the longest report is not sure to fit.
+    private mutating func telemetryBudget(_ section: CheckedSection) -> ByteCount? {
+        typealias Telemetry = RemoraSchema.Telemetry
+        guard let budget = section[Telemetry.bytesPerSecond] else { return nil }
+        if budget.bytes > 0, budget < .kibibytes(1) {
+            log.add(
+                "bytes_per_second \(budget.written) leaves no room for a report; write 1KiB or more, or 0B to send none",
+                at: section.place(of: Telemetry.bytesPerSecond))
+        }
+        return budget
+    }
+
+    /// Nil for one with a fault: then there is no configuration.
+    private mutating func roster(_ section: CheckedSection) -> RosterOptions? {
+        if let path = section[RemoraSchema.Roster.file] { return .file(path: path) }
+        typealias Etcd = RemoraSchema.Etcd
+        guard let etcd = section[RemoraSchema.Roster.etcd] else { return nil }
+        if let endpoints = etcd[Etcd.endpoints], !endpoints.isEmpty, !endpoints.contains(where: \.isSecure) {
+            for key in [Etcd.ca, Etcd.certificate] where etcd.gives(key) {
+                log.add(
+                    "\(key.field.key) is for https, and no endpoint has it; write https://, or remove \(key.field.key)",
+                    at: etcd.place(of: key))
+            }
+        }
+        guard let endpoints = etcd[Etcd.endpoints], let prefix = etcd[Etcd.prefix] else { return nil }
+        return .etcd(
+            EtcdOptions(
+                endpoints: endpoints, prefix: prefix, username: etcd[Etcd.username],
+                passwordFile: etcd[Etcd.passwordFile], ca: etcd[Etcd.ca], certificate: etcd[Etcd.certificate],
+                key: etcd[Etcd.key]))
     }
 
     /// The profile's, as tuned.
@@ -40,7 +76,7 @@ extension Assembly {
         if let value = tuning[Tuning.gossipNodes] { options.gossipNodes = value }
         if let value = tuning[Tuning.pushPullInterval] { options.pushPullInterval = value }
         if options.probeTimeout > options.probeInterval {
-            let isWritten = tuning.written.contains(Tuning.probeTimeout.field.key)
+            let isWritten = tuning.gives(Tuning.probeTimeout)
             log.add(
                 "probe_timeout \(options.probeTimeout.written) is longer than probe_interval \(options.probeInterval.written); write a shorter one",
                 at: isWritten ? tuning.place(of: Tuning.probeTimeout) : tuning.place(of: Tuning.probeInterval))
@@ -50,7 +86,7 @@ extension Assembly {
 
     private mutating func label(_ section: CheckedSection) -> Label? {
         guard let text = section[Keys.label] else {
-            return section.written.contains(Keys.label.field.key) ? nil : Label.none
+            return section.gives(Keys.label) ? nil : Label.none
         }
         guard let label = Label(text) else {
             log.add(
@@ -78,7 +114,7 @@ extension Assembly {
 
     /// Others must be told an address that leads here.
     private mutating func refuseUnknownWhere(_ section: CheckedSection, _ bind: SocketAddress) {
-        guard !section.written.contains(Keys.advertise.field.key) else {
+        guard !section.gives(Keys.advertise) else {
             if let advertise = section[Keys.advertise], advertise.isUnspecified {
                 log.add(
                     "advertise \(advertise) leads nowhere; write the address at which others reach this node",
@@ -110,20 +146,20 @@ extension Assembly {
             }
             tags[MemberTag.zone] = zone
         }
-        tags[MemberTag.remora] = MemberTag.remoraValue
-        let length = tags.meta.count
+        let length = tags.longestMeta(with: [])
         guard length <= MemberRecord.longestMeta else {
             log.add(
                 "the tags of this node take \(length) bytes, zone and remora's own included; gossip carries \(MemberRecord.longestMeta), so shorten them",
                 at: place)
             return nil
         }
+        tags[MemberTag.remora] = MemberTag.remoraValue(probePort: 0)
         return tags
     }
 }
 
 extension SocketAddress {
-    fileprivate var isUnspecified: Bool {
+    var isUnspecified: Bool {
         switch self {
         case .ipv4(let ip, _): ip.bits == 0
         case .ipv6(let ip, _): ip.high == 0 && ip.low == 0

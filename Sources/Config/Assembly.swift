@@ -21,17 +21,22 @@ struct Assembly {
     /// The configuration; not nil if the log stays without faults.
     mutating func configuration(from root: CheckedSection) -> Configuration? {
         let node = root[Schema.node].flatMap { self.node($0) }
-        let membership = root[Schema.membership].map { self.membership($0, of: root[Schema.node]) }
+        let services = root[Schema.services].flatMap { self.services($0) }
         let upstreams = root[Schema.upstreams].flatMap { self.upstreams($0) }
-        let listeners = root[Schema.listeners].flatMap { self.listeners($0, sending: root[Schema.upstreams]) }
+        let listeners = root[Schema.listeners].flatMap { self.listeners($0, of: root) }
+        let membership = root[Schema.membership].map { self.membership($0, of: root[Schema.node]) }
+        refuseServicesWithoutAddress(root)
+        refuseSourcesWithoutFleet(root)
         let admin = root[Schema.admin].flatMap { self.admin($0) }
         let shutdown = root[Schema.shutdown]?[Schema.Shutdown.drain].map { ShutdownOptions(drain: $0) }
         refuseSharedAddresses(root)
         // A membership that could not be read has its fault, and so nobody asks for this.
-        guard let node, let upstreams, let listeners, let admin, let shutdown else { return nil }
-        return Configuration(
-            node: node, membership: membership ?? nil, upstreams: upstreams, listeners: listeners, admin: admin,
-            shutdown: shutdown)
+        guard let node, let services, let upstreams, let listeners, let admin, let shutdown else { return nil }
+        let configuration = Configuration(
+            node: node, membership: membership ?? nil, services: services, upstreams: upstreams, listeners: listeners,
+            admin: admin, shutdown: shutdown)
+        refuseAdvertising(configuration, root)
+        return configuration
     }
 
     // MARK: Sections
@@ -39,7 +44,7 @@ struct Assembly {
     private mutating func node(_ section: CheckedSection) -> NodeOptions? {
         typealias Keys = Schema.Node
         var name = section[Keys.name]
-        if !section.written.contains(Keys.name.field.key) {
+        if !section.gives(Keys.name) {
             do throws(ScalarFault) {
                 name = try ScalarReading.name(hostName)
             } catch {
@@ -55,7 +60,7 @@ struct Assembly {
     private mutating func admin(_ section: CheckedSection) -> AdminOptions? {
         typealias Keys = Schema.Admin
         guard let bind = section[Keys.bind] else { return nil }
-        if !bind.isLocal, !section.written.contains(Keys.tokenFile.field.key) {
+        if !bind.isLocal, !section.gives(Keys.tokenFile) {
             log.add(
                 "the admin address \(bind) is reachable from other machines; add token_file, or bind to 127.0.0.1 or unix:/path",
                 at: section.place(of: Keys.bind))
@@ -78,15 +83,66 @@ struct Assembly {
 
     private mutating func upstream(_ section: CheckedSection) -> UpstreamOptions? {
         typealias Keys = Schema.Upstream
-        let endpoints = section[Keys.endpoints].flatMap { self.endpoints($0) }
-        guard let name = section[Keys.name], let endpoints, let balance = section[Keys.balance],
+        let source = source(of: section)
+        guard let name = section[Keys.name], let source, let balance = section[Keys.balance],
             let load = section[Keys.load], let connectTimeout = section[Keys.connectTimeout],
-            let connectAttempts = section[Keys.connectAttempts]
+            let connectAttempts = section[Keys.connectAttempts], let onSuspect = section[Keys.onSuspect],
+            let onDead = section[Keys.onDead], let onLeft = section[Keys.onLeft],
+            let outlier = section[Keys.outlier].flatMap(outlier), let slowStart = section[Keys.slowStart],
+            let panicThresholdPercent = section[Keys.panicThresholdPercent]
         else { return nil }
-        return UpstreamOptions(
-            name: name, endpoints: endpoints, balance: balance, load: load, connectTimeout: connectTimeout,
+        var options = UpstreamOptions(
+            name: name, source: source, balance: balance, load: load, connectTimeout: connectTimeout,
             connectAttempts: connectAttempts, maxConnections: section[Keys.maxConnections],
             maxOutstanding: section[Keys.maxOutstanding])
+        options.onSuspect = onSuspect
+        options.onDead = onDead
+        options.onLeft = onLeft
+        options.outlier = outlier
+        options.slowStart = slowStart
+        options.panicThresholdPercent = panicThresholdPercent
+        return options
+    }
+
+    private mutating func source(of section: CheckedSection) -> EndpointSource? {
+        typealias Keys = Schema.Upstream
+        // That there is no second one is the schema's to say.
+        if let endpoints = section[Keys.endpoints] { return self.endpoints(endpoints).map { .fixed($0) } }
+        if let service = section[Keys.service] { return .service(service) }
+        guard let members = section[Keys.members], let tags = members[Schema.Members.tags],
+            let port = members[Schema.Members.port]
+        else { return nil }
+        return .members(tags: tags, port: UInt16(port))
+    }
+
+    private func outlier(_ section: CheckedSection) -> OutlierOptions? {
+        typealias Keys = Schema.Outlier
+        guard let consecutiveFailures = section[Keys.consecutiveFailures],
+            let failurePercent = section[Keys.failurePercent], let interval = section[Keys.interval],
+            let ejection = section[Keys.ejection], let maxEjectedPercent = section[Keys.maxEjectedPercent]
+        else { return nil }
+        var options = OutlierOptions()
+        options.consecutiveFailures = consecutiveFailures
+        options.failurePercent = failurePercent
+        options.interval = interval
+        options.ejection = ejection
+        options.maxEjectedPercent = maxEjectedPercent
+        return options
+    }
+
+    /// Endpoints that come from a fleet, where there is none.
+    private mutating func refuseSourcesWithoutFleet(_ root: CheckedSection) {
+        guard !root.gives(Schema.membership) else { return }
+        for section in root[Schema.upstreams] ?? [] {
+            refuseSource(Schema.Upstream.service, of: section)
+            refuseSource(Schema.Upstream.members, of: section)
+        }
+    }
+
+    private mutating func refuseSource<Value>(_ key: Key<Value>, of section: CheckedSection) {
+        guard section[key] != nil else { return }
+        log.add(
+            "\(key.field.key) needs a fleet; add the section membership, or use endpoints", at: section.place(of: key))
     }
 
     private mutating func endpoints(_ sections: [CheckedSection]) -> [StaticEndpoint]? {
@@ -109,16 +165,15 @@ struct Assembly {
 
     // MARK: Listeners
 
-    /// - Parameter upstreams: where they send to; nil if that is unknown.
-    private mutating func listeners(
-        _ sections: [CheckedSection], sending upstreams: [CheckedSection]?
-    ) -> [ListenerOptions]? {
+    private mutating func listeners(_ sections: [CheckedSection], of root: CheckedSection) -> [ListenerOptions]? {
         refuseSharedNames(sections, Schema.Listener.name, noun: "listener")
-        let names = upstreams?.map { $0[Schema.Upstream.name] }
-        // An upstream whose name could not be read may be the one that is meant.
-        if let names, !names.contains(nil) {
-            refuseUnknownUpstreams(of: sections, known: names.compactMap(\.self))
-        }
+        refuseUnknown(
+            Schema.Listener.upstream, of: sections, noun: "upstream",
+            known: root[Schema.upstreams]?.map { $0[Schema.Upstream.name] })
+        refuseUnknown(
+            Schema.Listener.service, of: sections, noun: "service",
+            known: root[Schema.services]?.map { $0[Schema.Service.name] })
+        refuseSharedServices(sections)
         let listeners = sections.compactMap(listener)
         return listeners.count == sections.count ? listeners : nil
     }
@@ -126,36 +181,57 @@ struct Assembly {
     private func listener(_ section: CheckedSection) -> ListenerOptions? {
         typealias Keys = Schema.Listener
         // That its speech is TCP, the only one there is, needs no option.
-        guard let name = section[Keys.name], let bind = section[Keys.bind], let upstream = section[Keys.upstream],
+        guard let name = section[Keys.name], let bind = section[Keys.bind],
+            let target = section[Keys.upstream].map(ListenerTarget.upstream)
+                ?? section[Keys.service].map(ListenerTarget.service),
             section[Keys.speech] == .tcp, let acceptProxyProtocol = section[Keys.acceptProxyProtocol],
             let idleTimeout = section[Keys.idleTimeout]
         else { return nil }
         return ListenerOptions(
-            name: name, bind: bind, upstream: upstream, acceptProxyProtocol: acceptProxyProtocol,
+            name: name, bind: bind, target: target, acceptProxyProtocol: acceptProxyProtocol,
             sendProxyProtocol: section[Keys.sendProxyProtocol], idleTimeout: idleTimeout,
             maxConnections: section[Keys.maxConnections])
     }
 
-    private mutating func refuseUnknownUpstreams(of listeners: [CheckedSection], known: [String]) {
-        let names = Set(known)
+    /// - Parameters:
+    ///   - key: names one of `known`.
+    ///   - known: nil where they, or the name of one of them, could not be read: that one may be meant.
+    private mutating func refuseUnknown(
+        _ key: Key<String>, of listeners: [CheckedSection], noun: String, known: [String?]?
+    ) {
+        guard let known, !known.contains(nil) else { return }
+        let candidates = known.compactMap(\.self)
+        let names = Set(candidates)
         var suggestions = 0
         for listener in listeners {
-            guard let upstream = listener[Schema.Listener.upstream], !names.contains(upstream) else { continue }
-            var remedy = known.isEmpty ? "define it under upstreams" : "define it, or name one of those under upstreams"
+            guard let name = listener[key], !names.contains(name) else { continue }
+            var remedy = names.isEmpty ? "define it under \(noun)s" : "define it, or name one of those under \(noun)s"
             // A suggestion costs a look at every name, and only so many faults are shown.
-            if suggestions < ConfigFaults.limit, let nearest = nearestName(to: upstream, among: known) {
+            if suggestions < ConfigFaults.limit, let nearest = nearestName(to: name, among: candidates) {
                 remedy = "did you mean \(nearest)?"
             }
             suggestions += 1
-            log.add(
-                "there is no upstream named \(upstream.quoted); \(remedy)",
-                at: listener.place(of: Schema.Listener.upstream))
+            log.add("there is no \(noun) named \(name.quoted); \(remedy)", at: listener.place(of: key))
+        }
+    }
+
+    /// Two listeners could not both be what is advertised, and each would take the other's load for its own.
+    private mutating func refuseSharedServices(_ listeners: [CheckedSection]) {
+        var places: [String: Place] = [:]
+        for listener in listeners {
+            guard let service = listener[Schema.Listener.service] else { continue }
+            let place = listener.place(of: Schema.Listener.service)
+            if let first = places.updateValueIfAbsent(place, for: service) {
+                log.add(
+                    "the service \(service.quoted) has an inbound listener already, on line \(first.line); keep one",
+                    at: place)
+            }
         }
     }
 
     // MARK: Across sections
 
-    private mutating func refuseSharedNames(_ sections: [CheckedSection], _ key: Key<String>, noun: String) {
+    mutating func refuseSharedNames(_ sections: [CheckedSection], _ key: Key<String>, noun: String) {
         var places: [String: Place] = [:]
         for section in sections {
             guard let name = section[key] else { continue }

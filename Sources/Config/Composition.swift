@@ -11,7 +11,8 @@ enum Composition {
     private static let mostBytesComposedAgain = 64 << 20
 
     /// The document in `text`; nil, with a fault logged, if it is empty or no YAML.
-    static func tree(of text: String, log: inout FaultLog) -> Tree? {
+    /// - Parameter emptiness: what to say if it is empty.
+    static func tree(of text: String, emptiness: String, log: inout FaultLog) -> Tree? {
         let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
         if let (scalar, place) = MaskedText.firstForbidden(in: text) {
             let code = String(scalar.value, radix: 16, uppercase: true)
@@ -22,7 +23,7 @@ enum Composition {
         var masked = MaskedText(text)
         while true {
             do throws(YamlError) {
-                return try compose(masked, log: &log)
+                return try compose(masked, emptiness: emptiness, log: &log)
             } catch .duplicatedKeysInMapping(let keys, let context) {
                 let place = Place(context.mark)
                 let composedAgain = (masked.maskedKeys + 1) * masked.text.utf8.count
@@ -43,7 +44,9 @@ enum Composition {
         }
     }
 
-    private static func compose(_ masked: MaskedText, log: inout FaultLog) throws(YamlError) -> Tree? {
+    private static func compose(
+        _ masked: MaskedText, emptiness: String, log: inout FaultLog
+    ) throws(YamlError) -> Tree? {
         let parser: Parser
         let first: Node?
         let second: Node?
@@ -58,12 +61,12 @@ enum Composition {
             throw .reader(problem: "\(error)", offset: nil, value: -1, yaml: masked.text)
         }
         guard let first else {
-            log.add("the file is empty; a config has at least one listener, and an upstream for it", at: .start)
+            log.add(emptiness, at: .start)
             return nil
         }
         if let second {
             log.add(
-                "a second YAML document starts here; a config is one document, so join them", at: Place(second.mark))
+                "a second YAML document starts here; join them into one", at: Place(second.mark))
         }
         // A node refers weakly to its anchor, which the parser owns.
         return withExtendedLifetime(parser) {
@@ -136,7 +139,7 @@ extension Tag {
 private struct TreeReader {
     /// Levels of lists and mappings, those inside aliases included.
     static let deepest = 32
-    static let tooDeep = "nested too deeply; a config needs no more than \(deepest) levels"
+    static let tooDeep = "nested too deeply; at most \(deepest) levels are allowed"
     /// Values that aliases may add to a document; enough for ten upstreams that share 100,000 endpoints.
     static let mostAliased = 1_000_000
 

@@ -16,7 +16,7 @@ package enum ConfigFile {
             log.add(tooLarge, at: .start)
             throw ConfigFaults(log)
         }
-        guard let tree = Composition.tree(of: text, log: &log) else { throw ConfigFaults(log) }
+        guard let tree = Composition.tree(of: text, emptiness: emptiness, log: &log) else { throw ConfigFaults(log) }
         var check = SchemaCheck(log: log)
         guard let root = check.check(tree, as: RemoraSchema.root) else { throw ConfigFaults(check.log) }
         var assembly = Assembly(hostName: hostName, log: check.log)
@@ -37,12 +37,13 @@ package enum ConfigFile {
             switch error {
             case .system(let problem): log.add("the file cannot be read: \(problem); name one that can", at: .start)
             case .tooLarge: log.add(tooLarge, at: .start)
-            case .notUTF8(let place): log.add("the file is not UTF-8 from here on; save it as UTF-8 text", at: place)
+            case .notUTF8(let place): log.add(NoUTF8.message, at: place)
             }
             throw ConfigFaults(log)
         }
         return try parse(text, file: path, hostName: hostName)
     }
 
+    private static let emptiness = "the file is empty; a config has at least one listener, and an upstream for it"
     private static let tooLarge = "the file is larger than \(mostBytes >> 20) MiB; a config is smaller"
 }

@@ -32,12 +32,22 @@ extension Section {
         ]
         let required = fields.filter(\.isRequired).map { JSONText.string($0.key) }
         if !required.isEmpty { members.append(("required", .array(required))) }
+        // Of several groups one would be lost: a JSON object has each keyword once.
+        precondition(alternatives.count <= 1, "a section has at most one group of alternatives")
+        for group in alternatives {
+            let choices = group.map { JSONText.object([("required", .array([.string($0)]))]) }
+            members.append(("oneOf", .array(choices)))
+        }
+        if !companions.isEmpty {
+            let needs: Members = companions.map { ($0.key, .array([.string($0.needs)])) }
+            members.append(("dependentRequired", .object(needs)))
+        }
         return members
     }
 }
 
 extension Field {
-    fileprivate var isRequired: Bool {
+    var isRequired: Bool {
         switch absence {
         case .refused: true
         case .none, .read, .readEmpty: false
@@ -57,8 +67,12 @@ extension Shape {
     fileprivate var remark: String {
         switch self {
         case .duration(let range): " From \(range.lowerBound.written) to \(range.upperBound.written)."
+        case .size(let range): " From \(range.lowerBound.written) to \(range.upperBound.written)."
         case .choice(_, let later) where !later.isEmpty: " Not available yet: \(later.joined(separator: ", "))."
-        case .flag, .integer, .address, .peer, .key, .name, .text, .choice, .table, .list, .section: ""
+        case .flag, .mark, .integer, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name, .text, .choice,
+            .table,
+            .list, .section:
+            ""
         }
     }
 
@@ -66,6 +80,8 @@ extension Shape {
         switch self {
         case .flag:
             [("type", .string("boolean"))]
+        case .mark:
+            [("type", .string("boolean")), ("enum", .array([.flag(true)]))]
         case .integer(let range):
             [
                 ("type", .string("integer")), ("minimum", .integer(range.lowerBound)),
@@ -73,10 +89,24 @@ extension Shape {
             ]
         case .duration:
             [("type", .string("string")), ("pattern", .string(Pattern.duration))]
+        case .size:
+            [("type", .string("string")), ("pattern", .string(Pattern.size))]
         case .address(let portZero):
             [("type", .string("string")), ("pattern", .string(Pattern.address(portZero: portZero)))]
         case .peer(let portZero):
             [("type", .string("string")), ("pattern", .string(Pattern.peer(portZero: portZero)))]
+        case .origin:
+            [("type", .string("string")), ("pattern", .string(Pattern.origin))]
+        case .requestPath:
+            [
+                ("type", .string("string")), ("maxLength", .integer(Shape.requestPathLength.upperBound)),
+                ("pattern", .string(Pattern.requestPath)),
+            ]
+        case .keyPrefix:
+            [
+                ("type", .string("string")), ("maxLength", .integer(Shape.keyPrefixLength.upperBound)),
+                ("pattern", .string(Pattern.keyPrefix)),
+            ]
         case .key:
             [("type", .string("string")), ("pattern", .string(Pattern.key))]
         case .name:
@@ -111,9 +141,12 @@ extension Shape {
     /// A default as JSON.
     fileprivate func jsonValue(_ text: String) -> JSONText {
         switch self {
-        case .flag: .flag(text == "true")
+        case .flag, .mark: .flag(text == "true")
         case .integer: Int(text).map { .integer($0) } ?? .string(text)
-        case .duration, .address, .peer, .key, .name, .text, .choice, .table, .list, .section: .string(text)
+        case .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name, .text, .choice, .table,
+            .list,
+            .section:
+            .string(text)
         }
     }
 }
@@ -122,6 +155,9 @@ extension Shape {
 private enum Pattern {
     static let name = "^[A-Za-z0-9._-]{\(Shape.nameLength.lowerBound),\(Shape.nameLength.upperBound)}$"
     static let duration = "^[0-9]+(ms|s|m|h)$"
+    static let size = "^[0-9]+(B|KiB|MiB|GiB)$"
+    static let requestPath = "^/[!-\"$-~]*$"
+    static let keyPrefix = "^[^\\x00-\\x1f\\x7f]*/$"
     static let noControl = "^[^\\x00-\\x1f\\x7f]*$"
 
     /// Base64 of 16, 24 or 32 bytes.
@@ -133,11 +169,15 @@ private enum Pattern {
 
     static func peer(portZero: Bool) -> String { "^\(hostAndPort(portZero: portZero))$" }
 
+    static let origin =
+        "^https?://([A-Za-z0-9._-]{1,\(Shape.longestHostName)}|\\[[0-9A-Fa-f:.]+\\]):\(port(zero: false))$"
+
     private static func hostAndPort(portZero: Bool) -> String {
         let octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-        let port =
-            (portZero ? "" : "(?!0+$)")
-            + "0*(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})"
-        return "(\(octet)(\\.\(octet)){3}|\\[[0-9A-Fa-f:.]+\\]):\(port)"
+        return "(\(octet)(\\.\(octet)){3}|\\[[0-9A-Fa-f:.]+\\]):\(port(zero: portZero))"
+    }
+
+    private static func port(zero: Bool) -> String {
+        (zero ? "" : "(?!0+$)") + "0*(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})"
     }
 }

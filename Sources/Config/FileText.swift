@@ -14,10 +14,26 @@ enum UnreadableFile: Error, Hashable {
     case notUTF8(Place)
 }
 
+/// Why bytes are no text.
+struct NoUTF8: Error, Hashable {
+    static let message = "the file is not UTF-8 from here on; save it as UTF-8 text"
+
+    let place: Place
+}
+
 extension String {
     /// Reads the whole file at `path`, or standard input for `-`; blocks until its end.
     init(contentsOf path: String, atMost limit: Int) throws(UnreadableFile) {
         let bytes = try readBytes(path, atMost: limit)
+        do throws(NoUTF8) {
+            try self.init(utf8: bytes)
+        } catch {
+            throw .notUTF8(error.place)
+        }
+    }
+
+    /// The text that these bytes are.
+    init(utf8 bytes: [UInt8]) throws(NoUTF8) {
         do {
             self = String(copying: try UTF8Span(validating: bytes.span))
         } catch {
@@ -26,7 +42,7 @@ extension String {
             for scalar in String(decoding: bytes[..<error.byteOffsets.lowerBound], as: UTF8.self).unicodeScalars {
                 cursor.pass(scalar)
             }
-            throw .notUTF8(cursor.place)
+            throw NoUTF8(place: cursor.place)
         }
     }
 }

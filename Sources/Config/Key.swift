@@ -1,6 +1,7 @@
 // A field together with the type its value is read as, so that asking a section for a key cannot name a key the
 // schema lacks, nor take its value for another type.
 
+internal import Stores
 internal import Vocabulary
 
 /// A value that has the shape the schema asks for, with its place.
@@ -9,7 +10,9 @@ struct Checked: Sendable {
         case flag(Bool)
         case integer(Int)
         case duration(Duration)
+        case size(ByteCount)
         case address(SocketAddress)
+        case origin(EtcdOptions.Endpoint)
         case key(GossipKey)
         case text(String)
         case table([String: String])
@@ -27,8 +30,11 @@ struct CheckedSection: Sendable {
     /// Where the mapping begins.
     var place: Place
     var values: [String: Checked] = [:]
-    /// Keys that the file gives, whether their values are right or not.
-    var written: Set<String> = []
+    /// Keys that the file gives, whether their values are right or not, and where they stand.
+    var written: [String: Place] = [:]
+
+    /// Whether the file gives `key`, rightly or wrongly.
+    func gives<Value>(_ key: Key<Value>) -> Bool { written[key.field.key] != nil }
 
     /// The value of `key`, its default included; nil if there is none, or none of the right shape.
     subscript<Value>(key: Key<Value>) -> Value? {
@@ -39,6 +45,12 @@ struct CheckedSection: Sendable {
     func place<Value>(of key: Key<Value>) -> Place {
         values[key.field.key]?.place ?? place
     }
+}
+
+/// A text with its place.
+struct CheckedText: Sendable {
+    let text: String
+    let place: Place
 }
 
 /// A field and how its value is read.
@@ -59,6 +71,12 @@ struct Key<Value: Sendable>: Sendable {
 extension Key<Bool> {
     static func flag(_ key: String, or absence: Field.Absence, _ summary: String) -> Key {
         Key(key, .flag, absence, summary) { if case .flag(let value) = $0 { value } else { nil } }
+    }
+}
+
+extension Key<Void> {
+    static func mark(_ key: String, _ summary: String) -> Key {
+        Key(key, .mark, .none, summary) { if case .flag(true) = $0 { () } else { nil } }
     }
 }
 
@@ -83,6 +101,14 @@ extension Key<Duration> {
         _ key: String, _ range: ClosedRange<Duration>, or absence: Field.Absence, _ summary: String
     ) -> Key {
         Key(key, .duration(range), absence, summary) { if case .duration(let value) = $0 { value } else { nil } }
+    }
+}
+
+extension Key<ByteCount> {
+    static func size(
+        _ key: String, _ range: ClosedRange<ByteCount>, or absence: Field.Absence, _ summary: String
+    ) -> Key {
+        Key(key, .size(range), absence, summary) { if case .size(let value) = $0 { value } else { nil } }
     }
 }
 
@@ -113,6 +139,32 @@ extension Key<[SocketAddress]> {
     }
 }
 
+extension Key<[EtcdOptions.Endpoint]> {
+    static func origins(
+        _ key: String, count: ClosedRange<Int>, element: String, or absence: Field.Absence, _ summary: String
+    ) -> Key {
+        Key(key, .list(of: .origin, element: element, count: count), absence, summary) {
+            guard case .list(let elements) = $0 else { return nil }
+            return elements.compactMap { if case .origin(let value) = $0.content { value } else { nil } }
+        }
+    }
+}
+
+extension Key<[CheckedText]> {
+    /// Texts with their places.
+    static func texts(
+        _ key: String, of text: ClosedRange<Int>, element: String, count: ClosedRange<Int>,
+        or absence: Field.Absence = .refused, _ summary: String
+    ) -> Key {
+        Key(key, .list(of: .text(text), element: element, count: count), absence, summary) {
+            guard case .list(let elements) = $0 else { return nil }
+            return elements.compactMap {
+                if case .text(let value) = $0.content { CheckedText(text: value, place: $0.place) } else { nil }
+            }
+        }
+    }
+}
+
 extension Key<[GossipKey]> {
     static func keys(_ key: String, count: ClosedRange<Int>, _ summary: String) -> Key {
         Key(key, .list(of: .key, element: "key", count: count), .none, summary) {
@@ -123,12 +175,22 @@ extension Key<[GossipKey]> {
 }
 
 extension Key<String> {
-    static func text(_ key: String, _ length: ClosedRange<Int>, _ summary: String) -> Key {
-        Key(key, .text(length), .none, summary) { if case .text(let value) = $0 { value } else { nil } }
+    static func text(
+        _ key: String, _ length: ClosedRange<Int>, or absence: Field.Absence = .none, _ summary: String
+    ) -> Key {
+        Key(key, .text(length), absence, summary) { if case .text(let value) = $0 { value } else { nil } }
     }
 
     static func name(_ key: String, or absence: Field.Absence = .refused, _ summary: String) -> Key {
         Key(key, .name, absence, summary) { if case .text(let value) = $0 { value } else { nil } }
+    }
+
+    static func keyPrefix(_ key: String, or absence: Field.Absence, _ summary: String) -> Key {
+        Key(key, .keyPrefix, absence, summary) { if case .text(let value) = $0 { value } else { nil } }
+    }
+
+    static func requestPath(_ key: String, _ summary: String) -> Key {
+        Key(key, .requestPath, .none, summary) { if case .text(let value) = $0 { value } else { nil } }
     }
 
     /// A path of the file system, of at most `PATH_MAX` bytes with its NUL.

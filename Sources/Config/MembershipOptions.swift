@@ -2,6 +2,7 @@
 
 package import Gossip
 package import GossipWire
+package import Stores
 package import Vocabulary
 
 /// Where a member listens, whom it joins, what it bears.
@@ -16,8 +17,13 @@ package struct MembershipOptions: Hashable, Sendable {
     /// The first encrypts; none: nothing is encrypted.
     package let keys: [GossipKey]
     package let label: Label
-    /// The node's own, its zone, and that it is a remora. Their meta fits into gossip.
+    /// The node's own, its zone, and that it is a remora. With those of its services, whatever their health, and with
+    /// any port of probes, their meta fits into gossip.
     package let tags: SerfTags
+    /// What this node sends of its own load in a second; zero is nothing.
+    package let telemetryBytesPerSecond: ByteCount
+    /// Nil: whoever joins belongs to the fleet.
+    package let roster: RosterOptions?
 }
 
 /// The reference's profiles, by their names in a config.
@@ -57,5 +63,10 @@ package enum MemberTag {
     package static let zone = "zone"
     /// That it is a remora: the version of its messages and the port of its load probes, 0 for none.
     package static let remora = "remora"
-    static let remoraValue = "1:0"
+    /// Where a service is: this and the service's name.
+    package static let servicePrefix = "svc."
+
+    /// The value of ``remora``.
+    /// - Parameter probePort: 0 where no load probes are answered.
+    package static func remoraValue(probePort: UInt16) -> String { "1:\(probePort)" }
 }

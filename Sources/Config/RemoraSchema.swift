@@ -12,6 +12,9 @@ enum RemoraSchema {
     static let node = Key.section("node", Node.section, "The machine this remora stands on.")
     static let membership = Key.section(
         "membership", Membership.section, or: .none, "The fleet that this node is a member of. Default: none.")
+    static let services = Key.sections(
+        "services", of: Service.section, element: "service", count: 0...64, or: .readEmpty,
+        "What runs beside this remora and is advertised to the fleet.")
     static let upstreams = Key.sections(
         "upstreams", of: Upstream.section, element: "upstream", count: 0...1_024, or: .readEmpty,
         "Named sets of endpoints that connections go to.")
@@ -24,9 +27,11 @@ enum RemoraSchema {
 
     /// The whole file.
     static let root = Section(
-        "the config", [node.field, membership.field, upstreams.field, listeners.field, admin.field, shutdown.field],
+        "the config",
+        [
+            node.field, membership.field, services.field, upstreams.field, listeners.field, admin.field, shutdown.field,
+        ],
         later: [
-            LaterKey("services"),
             LaterKey("access_log"),
             LaterKey("leases"),
         ])
@@ -59,13 +64,17 @@ enum RemoraSchema {
             "reclaim_after", .zero ... .seconds(30 * 86_400), or: .read("0s"),
             "A dead member's name may come back from another address after this; 0s: never while it is remembered.")
         static let tuning = Key.section("tuning", Tuning.section, "Paces that differ from the profile's.")
+        static let telemetry = Key.section("telemetry", Telemetry.section, "What load reports to the fleet may cost.")
+        static let roster = Key.section(
+            "roster", Roster.section, or: .none,
+            "Where it is written down who belongs to the fleet. Default: none, whoever joins does.")
 
         static let section = Section(
             "membership",
             [
                 bind.field, advertise.field, join.field, profile.field, keys.field, label.field, reclaimAfter.field,
-                tuning.field,
-            ], later: [LaterKey("telemetry"), LaterKey("roster")])
+                tuning.field, telemetry.field, roster.field,
+            ])
     }
 
     enum Tuning {
@@ -99,8 +108,13 @@ enum RemoraSchema {
     enum Upstream {
         static let name = Key.name("name", "What listeners and statistics call it; unique among upstreams.")
         static let endpoints = Key.sections(
-            "endpoints", of: Endpoint.section, element: "endpoint", count: 1...100_000, or: .refused,
-            "Where connections go: addresses, no DNS names.")
+            "endpoints", of: Endpoint.section, element: "endpoint", count: 1...100_000, or: .none,
+            "Where connections go: addresses, no DNS names. Or service, or members.")
+        static let service = Key.name(
+            "service", or: .none, "The service whose instances connections go to, wherever the fleet has them.")
+        static let members = Key.section(
+            "members", Members.section, or: .none,
+            "Connections go to members that bear some tags, plain Serf agents included.")
         static let balance = Key<BalancePolicy>.choice(
             "balance", or: .p2c, later: ["ring_hash", "maglev"], "How an endpoint is chosen for a connection.")
         static let load = Key<LoadSource>.choice(
@@ -116,26 +130,35 @@ enum RemoraSchema {
         static let maxOutstanding = Key.integer(
             "max_outstanding", 1...1_000_000_000, "Most outstanding requests per endpoint. Default: no limit.")
 
+        static let onSuspect = Key<ConnectionFate>.choice(
+            "on_suspect", or: .keep, "What becomes of connections to a member that is suspect.")
+        static let onDead = Key<ConnectionFate>.choice(
+            "on_dead", or: .reset, "What becomes of connections to a member that is dead.")
+        static let onLeft = Key<ConnectionFate>.choice(
+            "on_left", or: .drain, "What becomes of connections to a member that has left.")
+        static let outlier = Key.section(
+            "outlier", Outlier.section, "When an endpoint that serves badly gets no connections for a while.")
+        static let slowStart = Key.duration(
+            "slow_start", .zero ... .seconds(3_600), or: .read("0s"),
+            "How long the share of an endpoint that came (back) grows to its full weight; 0s: not at all.")
+        static let panicThresholdPercent = Key.integer(
+            "panic_threshold_percent", 0...100, or: .read("30"),
+            "With fewer fit endpoints, in percent of those known, all of them are used again; 0: never.")
+
         static let section = Section(
             "an upstream",
             [
-                name.field, endpoints.field, balance.field, load.field, connectTimeout.field, connectAttempts.field,
-                maxConnections.field, maxOutstanding.field,
+                name.field, endpoints.field, service.field, members.field, balance.field, load.field, onSuspect.field,
+                onDead.field, onLeft.field, connectTimeout.field, connectAttempts.field, maxConnections.field,
+                maxOutstanding.field, outlier.field, slowStart.field, panicThresholdPercent.field,
             ],
             later: [
-                LaterKey("service", "use endpoints", replaces: endpoints.field.key),
-                LaterKey("members", "use endpoints", replaces: endpoints.field.key),
                 LaterKey("hash"),
                 LaterKey("zone_aware"),
-                LaterKey("on_suspect"),
-                LaterKey("on_dead"),
-                LaterKey("on_left"),
                 LaterKey("max_connection_age"),
-                LaterKey("outlier"),
-                LaterKey("slow_start"),
-                LaterKey("panic_threshold_percent"),
                 LaterKey("tls"),
-            ])
+            ],
+            alternatives: [[endpoints.field, service.field, members.field]])
     }
 
     enum Endpoint {
@@ -156,7 +179,9 @@ enum RemoraSchema {
         static let bind = Key.address("bind", portZero: true, "Where it accepts; port 0 lets the kernel choose.")
         static let speech = Key<Speech>.choice(
             "protocol", or: .tcp, later: ["http"], "What its connections speak.")
-        static let upstream = Key.name("upstream", "The upstream that gets its connections.")
+        static let upstream = Key.name("upstream", or: .none, "Outbound: the upstream that gets its connections.")
+        static let service = Key.name(
+            "service", or: .none, "Inbound: the service whose local instance gets its connections.")
         static let acceptProxyProtocol = Key.flag(
             "accept_proxy_protocol", or: .read("false"), "Whether each connection must begin with a PROXY header.")
         static let sendProxyProtocol = Key<ProxyProtocolVersion>.choiceOrNone(
@@ -170,15 +195,15 @@ enum RemoraSchema {
         static let section = Section(
             "a listener",
             [
-                name.field, bind.field, speech.field, upstream.field, acceptProxyProtocol.field,
+                name.field, bind.field, speech.field, upstream.field, service.field, acceptProxyProtocol.field,
                 sendProxyProtocol.field, idleTimeout.field, maxConnections.field,
             ],
             later: [
-                LaterKey("service", "use upstream", replaces: upstream.field.key),
                 LaterKey("tls"),
                 LaterKey("sni", "use upstream", replaces: upstream.field.key),
                 LaterKey("fence"),
-            ])
+            ],
+            alternatives: [[upstream.field, service.field]])
     }
 
     enum Admin {

@@ -4,6 +4,7 @@
 // and `false` (`no` is Norway elsewhere), and texts that look like either need quotes, since other readers of
 // the same file would take them for what they look like.
 
+internal import Stores
 internal import Vocabulary
 
 /// What is wrong with a scalar and what would be right, to stand behind its label.
@@ -24,10 +25,15 @@ enum ScalarReading {
             }
         switch shape {
         case .flag: return .flag(try flag(text, isPlain, shape))
+        case .mark: return .flag(try mark(text, isPlain, shape))
         case .integer(let range): return .integer(try integer(text, isPlain, range, shape))
         case .duration(let range): return .duration(try duration(text, range))
+        case .size(let range): return .size(try size(text, range))
         case .address(let portZero): return .address(try address(text, portZero: portZero))
         case .peer(let portZero): return .address(try peer(text, portZero: portZero))
+        case .origin: return .origin(try origin(text, shape))
+        case .requestPath: return .text(try requestPath(text, shape))
+        case .keyPrefix: return .text(try keyPrefix(text, shape))
         case .key: return .key(try key(text, shape))
         case .name:
             try refuseLookalike(text, isPlain)
@@ -64,6 +70,13 @@ enum ScalarReading {
         case "false": return false
         default: throw ScalarFault("\(text.quoted) is no boolean; write \(shape.expectation)")
         }
+    }
+
+    private static func mark(_ text: String, _ isPlain: Bool, _ shape: Shape) throws(ScalarFault) -> Bool {
+        guard try flag(text, isPlain, .flag) else {
+            throw ScalarFault("false says nothing; write \(shape.expectation), or remove the key")
+        }
+        return true
     }
 
     private static func integer(
@@ -111,6 +124,30 @@ enum ScalarReading {
         "\(text.quoted) is out of range; write \(range.lowerBound.written) to \(range.upperBound.written)"
     }
 
+    private static func size(_ text: String, _ range: ClosedRange<ByteCount>) throws(ScalarFault) -> ByteCount {
+        let value: ByteCount
+        do throws(ByteCount.TextError) {
+            value = try ByteCount(parsing: text)
+        } catch {
+            switch error {
+            case .noUnit:
+                throw ScalarFault("\(text.quoted) has no unit; write \(text.prefix(18))B or \(text.prefix(18))KiB")
+            case .badUnit(let unit):
+                throw ScalarFault("\(text.quoted) has the unit \(unit.quoted); write B, KiB, MiB or GiB")
+            case .notOneNumberAndUnit:
+                throw ScalarFault("\(text.quoted) is no size; write a whole number and B, KiB, MiB or GiB")
+            case .tooLarge:
+                throw ScalarFault(outOfRange(text, range))
+            }
+        }
+        guard range.contains(value) else { throw ScalarFault(outOfRange(text, range)) }
+        return value
+    }
+
+    private static func outOfRange(_ text: String, _ range: ClosedRange<ByteCount>) -> String {
+        "\(text.quoted) is out of range; write \(range.lowerBound.written) to \(range.upperBound.written)"
+    }
+
     private static func address(_ text: String, portZero: Bool) throws(ScalarFault) -> SocketAddress {
         if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             throw ScalarFault(
@@ -143,6 +180,75 @@ enum ScalarReading {
             throw ScalarFault("\(text.quoted) is a path; write \(Shape.peer(portZero: portZero).expectation)")
         }
         return address
+    }
+
+    /// A scheme, a host and a port, and nothing behind them: user names and paths are said elsewhere, or not at all.
+    private static func origin(_ text: String, _ shape: Shape) throws(ScalarFault) -> EtcdOptions.Endpoint {
+        let isSecure = text.hasPrefix("https://")
+        guard isSecure || text.hasPrefix("http://") else {
+            throw ScalarFault("\(text.quoted) has no http:// or https://; write \(shape.expectation)")
+        }
+        let rest = text.dropFirst(isSecure ? 8 : 7)
+        guard let colon = rest.lastIndex(of: ":"), !rest.hasSuffix("]") else {
+            throw ScalarFault("\(text.quoted) has no port; write \(shape.expectation)")
+        }
+        let digits = rest[rest.index(after: colon)...]
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits),
+            port > 0
+        else {
+            throw ScalarFault(
+                "\(text.quoted) has the port \(String(digits).quoted); write \(shape.expectation), with a port of 1 to 65535"
+            )
+        }
+        let host = String(rest[..<colon])
+        guard isHost(host) else {
+            throw ScalarFault(
+                "\(text.quoted) has the host \(host.quoted), which is neither a name nor an IP address; write \(shape.expectation)"
+            )
+        }
+        // The brackets belong to the URL, not to the address.
+        let isBracketed = host.hasPrefix("[")
+        return EtcdOptions.Endpoint(
+            isSecure: isSecure, host: isBracketed ? String(host.dropFirst().dropLast()) : host, port: port)
+    }
+
+    /// A name, an IPv4 address, or an IPv6 address in brackets.
+    private static func isHost(_ text: String) -> Bool {
+        if text.hasPrefix("["), text.hasSuffix("]") {
+            return SocketAddress.IPv6(String(text.dropFirst().dropLast())) != nil
+        }
+        guard (1...Shape.longestHostName).contains(text.utf8.count), text.utf8.allSatisfy(Shape.isNameCharacter) else {
+            return false
+        }
+        // What ends in a number is an address to every resolver, or a slip in one.
+        let last = text.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }
+        let isNumber = last.allSatisfy { (0x30...0x39).contains($0) }
+        return !isNumber || SocketAddress.IPv4(text) != nil
+    }
+
+    /// Without the '/' it would be how the keys of other fleets begin as well: "/fleet" begins "/fleet-2/a".
+    private static func keyPrefix(_ text: String, _ shape: Shape) throws(ScalarFault) -> String {
+        let prefix = try plainText(text, Shape.keyPrefixLength, shape)
+        // By its last byte: a mark that follows would make one character of the two.
+        guard prefix.utf8.last == UInt8(ascii: "/") else {
+            throw ScalarFault("\(text.quoted) does not end with '/'; write \((text + "/").quoted)")
+        }
+        return prefix
+    }
+
+    private static func requestPath(_ text: String, _ shape: Shape) throws(ScalarFault) -> String {
+        guard text.hasPrefix("/") else {
+            throw ScalarFault("\(text.quoted) does not begin with '/'; write \(shape.expectation)")
+        }
+        if let scalar = text.unicodeScalars.first(where: { !Shape.isRequestCharacter($0) }) {
+            throw ScalarFault(
+                "\(text.quoted) has the character \(String(scalar).quoted); write it as %XX, or leave it out")
+        }
+        guard Shape.requestPathLength.contains(text.utf8.count) else {
+            throw ScalarFault(
+                "\(text.quoted) has \(text.utf8.count) characters; at most \(Shape.requestPathLength.upperBound) fit")
+        }
+        return text
     }
 
     /// Without a word of what it is.

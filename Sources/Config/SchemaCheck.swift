@@ -31,8 +31,10 @@ struct SchemaCheck {
         case (.section(let section), .mapping(let entries)):
             return Checked(
                 content: .section(check(entries, of: section, at: tree.place)), place: tree.place)
-        case (.section(let section), .plain), (.section(let section), .quoted):
-            guard let field = section.shorthand else { return mismatch(tree, shape, label) }
+        case (.section(let section), .plain), (.section(let section), .quoted), (.section(let section), .list):
+            guard let field = section.shorthand, field.shape.isList == tree.content.isList else {
+                return mismatch(tree, shape, label)
+            }
             let entry = Tree.Entry(key: field.key, place: tree.place, value: tree)
             return Checked(
                 content: .section(check([entry], of: section, at: tree.place, label: label)), place: tree.place)
@@ -40,7 +42,7 @@ struct SchemaCheck {
             return check(items, as: element, noun: noun, count: count, at: tree.place, label: label)
         case (.table(let most, let length), .mapping(let entries)):
             return checkTable(entries, most: most, length: length, at: tree.place, label: label)
-        case (.section, .list), (.list, _), (.table, _), (_, .list), (_, .mapping):
+        case (.list, _), (.table, _), (_, .list), (_, .mapping):
             return mismatch(tree, shape, label)
         default:
             do throws(ScalarFault) {
@@ -67,11 +69,13 @@ struct SchemaCheck {
         var checked = CheckedSection(place: place)
         var replaced: Set<String> = []
         for entry in entries {
-            checked.written.insert(entry.key)
+            checked.written[entry.key] = entry.place
             if let field = section.fields.first(where: { $0.key == entry.key }) {
                 if case .null = entry.value.content {
                     // An empty value has its place at the end of the line, or on the next; the key says more.
-                    log.add("\(field.key) has no value; \(field.remedyForNoValue)", at: entry.place)
+                    let isNeeded = section.alternatives.contains { $0.contains(field.key) }
+                    log.add(
+                        "\(field.key) has no value; \(field.remedyForNoValue(isNeeded: isNeeded))", at: entry.place)
                 } else {
                     checked.values[field.key] = check(entry.value, as: field.shape, label: label ?? field.key)
                 }
@@ -82,7 +86,12 @@ struct SchemaCheck {
                 log.add(section.refusal(of: entry.key), at: entry.place)
             }
         }
-        for field in section.fields where !checked.written.contains(field.key) {
+        refuseOthersThanOne(of: section, checked.written, replaced, at: place)
+        for companion in section.companions where checked.written[companion.needs] == nil {
+            guard let place = checked.written[companion.key] else { continue }
+            log.add("\(companion.key) needs \(companion.needs); add it, or remove \(companion.key)", at: place)
+        }
+        for field in section.fields where checked.written[field.key] == nil {
             switch field.absence {
             case .refused:
                 if replaced.contains(field.key) { break }
@@ -99,6 +108,29 @@ struct SchemaCheck {
             }
         }
         return checked
+    }
+
+    /// Of fields that stand in for each other.
+    /// - Parameters:
+    ///   - written: where each key stands.
+    ///   - replaced: keys that one of later stands in for.
+    ///   - place: of the mapping.
+    private mutating func refuseOthersThanOne(
+        of section: Section, _ written: [String: Place], _ replaced: Set<String>, at place: Place
+    ) {
+        for group in section.alternatives {
+            let given = group.filter { written[$0] != nil }
+            guard let first = given.first else {
+                if replaced.isDisjoint(with: group) {
+                    log.add("\(section.noun) needs \(group.alternatives); add one", at: place)
+                }
+                continue
+            }
+            guard given.count > 1 else { continue }
+            let last = given.compactMap { written[$0] }.max() ?? place
+            let all = given.dropFirst().reduce(first) { "\($0) and \($1)" }
+            log.add("\(section.noun) has \(all); keep one", at: last)
+        }
     }
 
     // MARK: Lists and tables
@@ -154,25 +186,29 @@ extension Section {
 }
 
 extension Field {
-    fileprivate var remedyForNoValue: String {
-        switch absence {
-        case .refused: "write \(shape.expectation)"
-        case .none, .read, .readEmpty: "write \(shape.expectation), or remove the key"
-        }
+    fileprivate func remedyForNoValue(isNeeded: Bool) -> String {
+        isRequired || isNeeded ? "write \(shape.expectation)" : "write \(shape.expectation), or remove the key"
     }
 }
 
 extension Shape {
+    fileprivate var isList: Bool { if case .list = self { true } else { false } }
+
     /// An empty value of a shape that has one.
     fileprivate var empty: Tree.Content {
         switch self {
         case .list: .list([])
-        case .flag, .integer, .duration, .address, .peer, .key, .name, .text, .choice, .table, .section: .mapping([])
+        case .flag, .mark, .integer, .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name,
+            .text,
+            .choice, .table, .section:
+            .mapping([])
         }
     }
 }
 
 extension Tree.Content {
+    fileprivate var isList: Bool { if case .list = self { true } else { false } }
+
     /// What this is, to stand behind "is".
     fileprivate var description: String {
         switch self {

@@ -9,12 +9,21 @@ internal import Vocabulary
 /// What a value may look like.
 indirect enum Shape: Sendable {
     case flag
+    /// The boolean that can only be true: leaving the key out is the other answer.
+    case mark
     case integer(ClosedRange<Int>)
     case duration(ClosedRange<Duration>)
+    case size(ClosedRange<ByteCount>)
     /// `host:port`, `[v6]:port` or `unix:/path`.
     case address(portZero: Bool)
     /// `host:port` or `[v6]:port`.
     case peer(portZero: Bool)
+    /// `http://host:port` or `https://host:port`, where the host may be a name.
+    case origin
+    /// What stands behind `GET` in a request: a path and maybe a query, in ASCII without spaces (RFC 9112 §3.2.1).
+    case requestPath
+    /// What keys of a store begin with: a text that ends with '/'.
+    case keyPrefix
     /// A secret of 16, 24 or 32 bytes, in base64. No fault shows it.
     case key
     /// 1 to 64 of `A-Z a-z 0-9 . _ -`: such names stand in the ready line and in labels of metrics.
@@ -36,14 +45,34 @@ struct Section: Sendable {
     let fields: [Field]
     /// Known keys that no value can have yet.
     let later: [LaterKey]
-    /// The field that a lone scalar in place of the mapping stands for.
+    /// The field that a lone scalar, or a list if it is one, stands for in place of the mapping.
     let shorthand: Field?
+    /// Fields that stand in for each other: of each of these groups exactly one is written.
+    let alternatives: [[String]]
+    /// Fields that make no sense without another one.
+    let companions: [Companion]
 
-    init(_ noun: String, _ fields: [Field], later: [LaterKey] = [], shorthand: Field? = nil) {
+    init(
+        _ noun: String, _ fields: [Field], later: [LaterKey] = [], shorthand: Field? = nil,
+        alternatives: [[Field]] = [], companions: [Companion] = []
+    ) {
         self.noun = noun
         self.fields = fields
         self.later = later
         self.shorthand = shorthand
+        self.alternatives = alternatives.map { $0.map(\.key) }
+        self.companions = companions
+    }
+}
+
+/// A key that needs another one beside it.
+struct Companion: Sendable {
+    let key: String
+    let needs: String
+
+    init(_ field: Field, needs other: Field) {
+        key = field.key
+        needs = other.key
     }
 }
 
@@ -72,7 +101,7 @@ struct LaterKey: Sendable {
     let key: String
     /// What to do without it.
     let advice: String
-    /// A required key that it will stand in for, and that is not asked for beside it.
+    /// A required key, or one of alternatives, that it will stand in for, and that is not asked for beside it.
     let replaces: String?
 
     init(_ key: String, _ advice: String = "remove it", replaces: String? = nil) {
@@ -86,6 +115,10 @@ struct LaterKey: Sendable {
 
 extension Shape {
     static let nameLength = 1...64
+    static let requestPathLength = 1...1_024
+    static let keyPrefixLength = 1...1_024
+    /// Of a host's name (RFC 1035 §2.3.4).
+    static let longestHostName = 253
 
     static func isNameCharacter(_ byte: UInt8) -> Bool {
         switch byte {
@@ -94,6 +127,11 @@ extension Shape {
             true
         default: false
         }
+    }
+
+    /// Visible ASCII, but for `#`: what follows it is never sent.
+    static func isRequestCharacter(_ scalar: Unicode.Scalar) -> Bool {
+        (0x21...0x7E).contains(scalar.value) && scalar != "#"
     }
 
     static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.value < 0x20 || scalar.value == 0x7F }
@@ -107,7 +145,10 @@ extension Shape {
         switch self {
         case .key: true
         case .list(let element, _, _): element.isSecret
-        case .flag, .integer, .duration, .address, .peer, .name, .text, .choice, .table, .section: false
+        case .flag, .mark, .integer, .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .name, .text,
+            .choice,
+            .table, .section:
+            false
         }
     }
 
@@ -115,10 +156,15 @@ extension Shape {
     var expectation: String {
         switch self {
         case .flag: "true or false"
+        case .mark: "true"
         case .integer(let range): "a whole number, \(range.lowerBound) to \(range.upperBound)"
         case .duration(let range): "a duration, \(range.lowerBound.written) to \(range.upperBound.written)"
+        case .size(let range): "a size, \(range.lowerBound.written) to \(range.upperBound.written)"
         case .address: "host:port, [v6]:port or unix:/path"
         case .peer: "host:port or [v6]:port"
+        case .origin: "http://host:port or https://host:port"
+        case .requestPath: "a path that begins with '/', as in /healthz"
+        case .keyPrefix: "text of 1 to 1024 characters that ends with '/'"
         case .key: "16, 24 or 32 bytes in base64, as openssl rand -base64 32 prints them"
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"
         case .text(let length): "text of \(length.lowerBound) to \(length.upperBound) characters"

@@ -113,7 +113,6 @@ extension Membership {
         var row = table.row(of: id)
         row.record = record
         if row.incarnation < .max { row.incarnation += 1 }
-        row.since = now
         table.update(id, row, digest: directory.digest(of: id))
         noteChange(at: now)
         announceOurselves(at: now)

@@ -117,6 +117,13 @@ package final class GossipDriver<Core: GossipCore> {
         carryOut()
     }
 
+    /// Sends what is no business of the core's, sealed as everything is; nothing happens once we have left.
+    package func send(_ datagrams: [Datagram]) {
+        guard !departure.isOver, !datagrams.isEmpty else { return }
+        for datagram in datagrams { send(datagram) }
+        carryOut()
+    }
+
     /// Encrypts with the first key of this ring from now on, and opens with all of them.
     package func adopt(_ keyring: Keyring<AESGCM>) { codec.layers.keyring = keyring }
 

@@ -7,8 +7,8 @@ import Gossip
 
 enum RemoraMessage {
     /// What a user message begins with whose body is remora's: not Serf's, the version, the kind.
-    private static let magic: UInt8 = 0xE7
-    private static let version: UInt8 = 1
+    static let magic: UInt8 = 0xE7
+    static let version: UInt8 = 1
     private static let viewChecksum: UInt8 = 1
 
     /// The message whose body, without the type byte, this is. Other versions, kinds and lengths are the

@@ -30,3 +30,10 @@ package struct HealthCheckOptions: Hashable, Sendable {
         self.rise = rise
     }
 }
+
+extension HealthCheckOptions {
+    /// How a service without checks of its own is asked after its instance has refused a connection: often, since
+    /// nobody is served meanwhile, and for what was missed, a connection.
+    package static let afterRefusal = HealthCheckOptions(
+        probe: .tcp, interval: .seconds(1), timeout: .milliseconds(500), fall: 1, rise: 1)
+}

@@ -91,16 +91,3 @@ extension Instant {
     /// How long ago this was; never of the future.
     func ago(at now: Instant) -> String { "\(max(.zero, now - self).inWords) ago" }
 }
-
-extension Duration {
-    /// Two digits at least and a unit, as people say it: `12 ms`, `3.1 s`, `4 min 10 s`, `3 h 5 min`.
-    var inWords: String {
-        let milliseconds = max(0, wholeNanoseconds / 1_000_000)
-        switch milliseconds {
-        case ..<1_000: return "\(milliseconds) ms"
-        case ..<60_000: return "\(milliseconds / 1_000).\(milliseconds % 1_000 / 100) s"
-        case ..<3_600_000: return "\(milliseconds / 60_000) min \(milliseconds / 1_000 % 60) s"
-        default: return "\(milliseconds / 3_600_000) h \(milliseconds / 60_000 % 60) min"
-        }
-    }
-}

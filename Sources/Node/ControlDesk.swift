@@ -13,7 +13,7 @@ final class ControlDesk: Sendable {
 
     let wake: Wake
     /// What `/ready` answers: nil while starting.
-    private let stage = Mutex<NodeStage?>(nil)
+    private let stage = Mutex<(stage: NodeStage, notes: [String])?>(nil)
     /// When the control loop last turned, in nanoseconds.
     private let lastTurn: Atomic<Int64>
 
@@ -23,16 +23,17 @@ final class ControlDesk: Sendable {
     }
 
     /// The control loop's word at each of its turns.
-    func show(_ stage: NodeStage, at now: Instant) {
-        self.stage.withLock { $0 = stage }
+    /// - Parameter notes: what an operator should know though it keeps the node from nothing.
+    func show(_ stage: NodeStage, notes: [String] = [], at now: Instant) {
+        self.stage.withLock { $0 = (stage, notes) }
         lastTurn.store(now.nanoseconds, ordering: .relaxed)
     }
 
     /// Whether this node should be sent traffic, and why.
     var readiness: (ready: Bool, line: String) {
-        switch stage.withLock({ $0 }) {
-        case nil: (false, "starting")
-        case .serving: (true, "ready")
+        guard let (stage, notes) = stage.withLock({ $0 }) else { return (false, "starting") }
+        return switch stage {
+        case .serving: (true, (["ready"] + notes).joined(separator: "; "))
         case .announcing: (false, "draining: the fleet is being told")
         case .closingListeners: (false, "draining: listeners are being closed")
         case .finishing(let left): (false, "draining: \(left) connection\(left == 1 ? "" : "s") left")

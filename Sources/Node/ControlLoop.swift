@@ -9,6 +9,7 @@ import Glibc
 import Logging
 import Proxy
 import Reactor
+import Upstreams
 import Vocabulary
 
 /// Turns at least once a second, until the process's work is done.
@@ -17,7 +18,7 @@ struct ControlLoop: ~Copyable {
     private static let beat: Int32 = 1000
 
     private enum Token: UInt64 {
-        case signals, wake, fleet
+        case signals, wake, fleet, services
     }
 
     private let desk: ControlDesk
@@ -27,6 +28,10 @@ struct ControlLoop: ~Copyable {
     private let poller: Poller
     /// Nil: this node is a member of nothing.
     private let fleet: Fleet?
+    /// Nil: whoever is a member belongs.
+    private let roster: RosterWatch?
+    private let endpoints: EndpointKeeper
+    private let services: ServiceKeeper
     private let events: EventHub
     private var nextBeat: Instant
     private let drainPeriod: Duration
@@ -35,13 +40,16 @@ struct ControlLoop: ~Copyable {
     private var shown = NodeStage.serving
 
     init(
-        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, events: EventHub, signals: consuming SignalQueue,
-        drainPeriod: Duration,
+        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, roster: RosterWatch?, endpoints: EndpointKeeper,
+        services: ServiceKeeper, events: EventHub, signals: consuming SignalQueue, drainPeriod: Duration,
         logger: Logger
     ) throws(SystemError) {
         self.desk = desk
         self.plane = plane
         self.fleet = fleet
+        self.roster = roster
+        self.endpoints = endpoints
+        self.services = services
         self.events = events
         nextBeat = Kernel.now() + EventHub.beat
         self.logger = logger
@@ -52,6 +60,7 @@ struct ControlLoop: ~Copyable {
         poller = try Poller(capacity: 8)
         poller.addLevel(of: self.signals.descriptor, token: Token.signals.rawValue)
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake.rawValue)
+        poller.addLevel(of: services.descriptor, token: Token.services.rawValue)
         if let fleet { poller.addLevel(of: fleet.descriptor, token: Token.fleet.rawValue) }
     }
 
@@ -59,6 +68,12 @@ struct ControlLoop: ~Copyable {
     mutating func run() {
         signals.unblock()
         fleet?.start()
+        services.start()
+        if let roster {
+            // Before any member is seen: where nobody has said who belongs, nobody does.
+            endpoints.list(roster.take() ?? Roster.unknown, at: Kernel.now())
+            roster.start { [desk] in desk.wake.signal() }
+        }
         while true {
             let now = Kernel.now()
             while let step = shutdown.proceed(facts, at: now) { carryOut(step) }
@@ -68,17 +83,43 @@ struct ControlLoop: ~Copyable {
             for index in 0..<count {
                 switch Token(rawValue: poller.event(at: index).token) {
                 case .wake, nil: desk.wake.clear()
-                // Has its turn below, whatever woke this loop.
-                case .fleet: break
+                // They have their turns below, whatever woke this loop.
+                case .fleet, .services: break
                 case .signals:
                     while let signal = signals.next() {
                         guard heed(signal) else { return }
                     }
                 }
             }
-            fleet?.turn()
-            beat(at: Kernel.now())
-            notices.write(from: plane, at: Kernel.now())
+            turn()
+        }
+    }
+
+    /// Everybody's turn. Those who see come before the one who publishes what they saw.
+    private mutating func turn() {
+        fleet?.turn()
+        services.turn(at: Kernel.now())
+        let now = Kernel.now()
+        notices.write(from: plane, at: now) { notice in
+            endpoints.observe(notice, at: now)
+            services.heed(notice, at: now)
+        }
+        if let fleet {
+            endpoints.take(fleet.takeChanges(), at: now)
+            endpoints.hear(lastContact: fleet.lastContact, at: now)
+            if let tags = services.takeTags() { bear(tags, by: fleet) }
+        }
+        if let names = roster?.take() { endpoints.list(names, at: now) }
+        endpoints.turn(at: now)
+        beat(at: now)
+    }
+
+    private func bear(_ tags: [(name: String, value: String)], by fleet: Fleet) {
+        do {
+            try fleet.bear(tags)
+        } catch {
+            // Their longest form was measured when the config was read; one who leaves has nothing to say any more.
+            logger.debug("the fleet is not told of the services: \(error)")
         }
     }
 
@@ -96,7 +137,10 @@ struct ControlLoop: ~Copyable {
     /// How long to sleep, in milliseconds; rounded up, or the loop would turn for nothing until a moment has come.
     private func patience(at now: Instant) -> Int32 {
         var wanted = shutdown.hasBegun ? Self.beat / 10 : Self.beat
-        for moment in [shutdown.nextMoment(after: now), fleet?.nextWake].compactMap(\.self) {
+        let moments = [
+            shutdown.nextMoment(after: now), fleet?.nextWake, services.nextWake, endpoints.nextWake,
+        ]
+        for moment in moments.compactMap(\.self) {
             let milliseconds = (moment - now).wholeNanoseconds.addingSaturating(999_999) / 1_000_000
             wanted = min(wanted, Int32(clamping: max(0, milliseconds)))
         }
@@ -114,14 +158,19 @@ struct ControlLoop: ~Copyable {
             return false
         }
         logger.notice("draining for at most \(drainPeriod); another signal ends at once")
-        carryOut(shutdown.begin(advertises: false, at: Kernel.now()))
+        carryOut(shutdown.begin(advertises: services.advertises && fleet?.hasCompany ?? false, at: Kernel.now()))
         return true
     }
 
     private func carryOut(_ step: Shutdown.Step) {
         switch step {
-        case .announce: break
-        case .closeListeners: plane.drain()
+        case .announce:
+            logger.notice("telling the fleet that the services here drain")
+            services.drain()
+        case .closeListeners:
+            // Told or not: who is alone may not stay so.
+            services.drain()
+            plane.drain()
         case .abortConnections:
             logger.warning("the drain period is over: \(plane.connections) connections are aborted")
             plane.end()
@@ -131,7 +180,7 @@ struct ControlLoop: ~Copyable {
     }
 
     private mutating func announce(_ stage: NodeStage, at now: Instant) {
-        desk.show(stage, at: now)
+        desk.show(stage, notes: [endpoints.note, roster?.note(at: now)].compactMap(\.self), at: now)
         guard stage != shown else { return }
         if case .finishing = shown, case .finishing = stage {
             // The number falls; each step is on /ready, not in the log.

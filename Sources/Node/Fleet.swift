@@ -5,6 +5,7 @@
 
 import Admin
 import Config
+import FleetLoad
 import Gossip
 import GossipNet
 import GossipWire
@@ -26,8 +27,6 @@ struct FleetSnapshot: Sendable {
         let incarnation: UInt32
         let record: MemberRecord
         let since: Instant
-        /// Who accused it of late, and what came of that.
-        let provenance: Provenance?
 
         init(_ view: SerfAgent.View, in agent: SerfAgent, names: Directory) {
             name = names.name(of: view.id)
@@ -41,7 +40,6 @@ struct FleetSnapshot: Sendable {
             incarnation = seen?.incarnation ?? 0
             record = seen?.record ?? view.record
             since = seen?.since ?? view.departed ?? Instant(nanoseconds: 0)
-            provenance = agent.gossip.provenance(of: view.id)
         }
     }
 
@@ -49,12 +47,23 @@ struct FleetSnapshot: Sendable {
     let name: String
     /// In no order that means anything; this node among them.
     let members: [Member]
+    /// Who was accused of late, by whom, and what came of that; by name, as few ever are.
+    let provenances: [String: Provenance]
     let counters: GossipCounters
     let incarnation: UInt32
     let present: Int
     let healthScore: Int
     let queued: Int
     let viewChecksum: UInt64
+    /// Nil where telemetry is off.
+    let telemetry: Telemetry?
+
+    struct Telemetry: Sendable {
+        let summary: LoadReports.Summary
+        let counters: LoadCounters
+        /// Outstanding requests as the members' own sidecars count them: by service, by member.
+        let outstanding: [String: [String: Int]]
+    }
 }
 
 /// Where the control thread leaves its snapshots.
@@ -86,23 +95,37 @@ final class Fleet {
     private let seeds: [PeerAddress]
     private let name: String
     private let baseTags: SerfTags
+    /// Tags that discovery reads; a fleet's others are not kept once more for it.
+    private let interests: Set<String>
     /// What has changed since it was last taken, in the order in which it happened.
     private var changes: [FleetChange] = []
     private var log: FleetLog
     private var keys: FleetKeys
     private var publishedRevision: UInt64?
     private var members: [FleetSnapshot.Member] = []
+    private var provenances: [String: Provenance] = [:]
     /// What was asked during a turn, answered after it: the core is not to be told anything while it tells something.
     private var answers: [(QueryTicket, SerfKeyResponse)] = []
     private static let mostAnswers = 64
     /// The keys that packets are sealed with and opened by.
     private var adopted: [[UInt8]]
     private var published = Instant(nanoseconds: .min)
+    /// Nil where telemetry is off.
+    private var loads: LoadReports?
+    /// Whether the roster lists a member; nil: there is none, and everybody belongs.
+    var lists: (String) -> Bool? = { _ in nil }
+    /// What telemetry tells of this node.
+    var sampleLoads: (Instant) -> [String: ServiceLoad] = { _ in [:] }
+    private var loadDatagrams: [LoadDatagram] = []
 
-    /// - Parameter sockets: bound as the options say.
+    /// - Parameters:
+    ///   - services: tags that this node bears from the start beside the config's.
+    ///   - interests: names of tags that ``takeChanges()`` hands on.
+    ///   - sockets: bound as the options say.
     init(
-        _ options: MembershipOptions, name: String, stateDirectory: String?, on sockets: consuming GossipSockets,
-        desk: FleetDesk, events: EventHub, logger: Logger
+        _ options: MembershipOptions, name: String, services: [(name: String, value: String)], interests: Set<String>,
+        stateDirectory: String?,
+        on sockets: consuming GossipSockets, desk: FleetDesk, events: EventHub, logger: Logger
     ) throws {
         let directory = Directory()
         let address = options.advertise ?? sockets.address
@@ -118,10 +141,19 @@ final class Fleet {
         self.name = name
         round = options.gossip.gossipInterval
         baseTags = options.tags
+        self.interests = interests
         var random = SystemRandomNumberGenerator()
         let core = try SerfAgent(
-            name: directory.intern(name), address: address, tags: options.tags, gossip: gossip, directory: directory,
+            name: directory.intern(name), address: address, tags: options.tags.adding(services), gossip: gossip,
+            directory: directory,
             random: SeededRandom(seed: random.next()))
+        if options.telemetryBytesPerSecond.bytes > 0 {
+            loads = LoadReports(
+                of: name,
+                options: TelemetryOptions(
+                    bytesPerSecond: options.telemetryBytesPerSecond, packetOverhead: layers.packetOverhead,
+                    packetBudget: gossip.packetBudget))
+        }
         driver = try GossipDriver(
             core, on: sockets, layers: layers, directory: directory, streamTimeout: gossip.streamTimeout)
         self.desk = desk
@@ -134,6 +166,8 @@ final class Fleet {
         log.write(event, names: driver.directory, because: reason(of: event), at: Kernel.now())
         note(event)
         switch event {
+        case .member(.user(let body, _)):
+            if LoadMessage.isOne(body.span) { loads?.receive(body.span, at: Kernel.now()) }
         case .member(let event): publish(event)
         case .keyring(let command, let ticket):
             // More questions in one turn than operators ask are somebody's flood.
@@ -158,16 +192,39 @@ final class Fleet {
         case .member(.joined(let id)), .member(.updated(let id)), .member(.suspected(let id)),
             .member(.cleared(let id)), .member(.died(let id)), .member(.left(let id)), .status(let id, _):
             noteMember(id)
+        // Our own incarnation is another: what is told of our load bears it.
+        case .member(.refuted): noteMember(driver.core.id)
         // Its name is free after this turn.
-        case .reaped(let id): changes.append(.forgotten(driver.directory.name(of: id)))
+        case .reaped(let id):
+            let name = driver.directory.name(of: id)
+            loads?.remove(name)
+            changes.append(.forgotten(name))
         case .member, .event, .query, .keyring, .refutedLeave, .leave, .refused, .ignored: break
         }
     }
 
     private func noteMember(_ id: MemberID) {
         guard let view = driver.core.view(of: id) else { return }
-        let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
-        changes.append(.member(FleetMember(member, own: name)))
+        var member = FleetMember(
+            FleetSnapshot.Member(view, in: driver.core, names: driver.directory),
+            accusedOf: driver.core.gossip.provenance(of: id), own: name)
+        loads?.update(member, at: Kernel.now())
+        member.tags = member.tags.filter { interests.contains($0.key) }
+        changes.append(.member(member))
+    }
+
+    /// Tells the fleet how busy this node is, and what it knows of others, as far as the budget goes.
+    private func tellLoads() {
+        let now = Kernel.now()
+        guard loads.map({ $0.nextWake <= now }) ?? false, !driver.hasLeft else { return }
+        loads?.report(sampleLoads(now), at: now)
+        loads?.wake(at: now, into: &loadDatagrams)
+        // Without a recipient, so that no checksum is added beyond the budget.
+        driver.send(
+            loadDatagrams.compactMap { datagram in
+                PeerAddress(datagram.to).map { Datagram(to: $0, recipient: nil, messages: [.user(datagram.body)]) }
+            })
+        loadDatagrams.removeAll(keepingCapacity: true)
     }
 
     /// What discovery has to hear since this was last asked.
@@ -179,8 +236,7 @@ final class Fleet {
     /// Bears these tags beside the config's from now on.
     /// - Throws: where they do not fit; nothing has changed.
     func bear(_ tags: [(name: String, value: String)]) throws(AgentRefusal) {
-        var all = baseTags
-        for (name, value) in tags { all[name] = value }
+        let all = baseTags.adding(tags)
         var refusal: AgentRefusal?
         driver.command { core, now, effects in
             do throws(AgentRefusal) { try core.update(tags: all, at: now, into: &effects) } catch { refusal = error }
@@ -193,6 +249,8 @@ final class Fleet {
     let round: Duration
     /// Whether our last word about ourselves is still being told.
     var isTelling: Bool { driver.core.gossip.isTellingOfItself }
+    /// Whether there is anybody to be told.
+    var hasCompany: Bool { driver.core.gossip.present > 1 }
     /// When somebody in the fleet last showed that it hears us.
     var lastContact: Instant? { driver.core.gossip.lastContact }
 
@@ -223,7 +281,10 @@ final class Fleet {
         case .joined(let id), .updated(let id), .suspected(let id), .cleared(let id), .died(let id), .left(let id):
             guard events.isHeard, let view = driver.core.view(of: id) else { return }
             let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
-            events.publish(.member(MemberReport(member, own: name, at: Kernel.now())))
+            let provenance = driver.core.gossip.provenance(of: id)
+            var report = MemberReport(member, accusedOf: provenance, own: name, at: Kernel.now())
+            report.listed = lists(member.name)
+            events.publish(.member(report))
         case .forgotten, .refuted, .conflict, .datagramsLost, .stalled, .seedJoined, .seedFailed, .leaveSpread, .user,
             .userState, .measured, .refusedExchange:
             break
@@ -239,31 +300,55 @@ final class Fleet {
         publishIfDue()
     }
 
-    func leave() {
-        driver.leave()
-        // A rotation of the last moment; from here on nobody waits for this thread but its own end.
-        keys.finish()
-    }
+    func leave() { driver.leave() }
+
+    /// Waits for what is being written to disk; when nothing else is waited for any more.
+    func end() { keys.finish() }
 
     /// To be called when the descriptor is readable, at ``nextWake``, and now and then.
     func turn() {
         driver.turn()
         giveAnswers()
+        tellLoads()
         let now = Kernel.now()
         log.writeRefusals(driver.counters, last: driver.lastRefusal, at: now)
         publishIfDue()
     }
 
     var nextWake: Instant {
-        driver.revision == publishedRevision ? driver.nextWake : min(driver.nextWake, published + Self.shortestPause)
+        var next = driver.nextWake
+        if driver.revision != publishedRevision { next = min(next, published + Self.shortestPause) }
+        if let loads, !driver.hasLeft { next = min(next, loads.nextWake) }
+        return next
     }
 
     private func collectMembers() {
         members = []
+        provenances = [:]
         members.reserveCapacity(driver.core.listed)
         driver.core.forEachMember { view in
-            members.append(FleetSnapshot.Member(view, in: driver.core, names: driver.directory))
+            let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
+            members.append(member)
+            if let provenance = driver.core.gossip.provenance(of: view.id) { provenances[member.name] = provenance }
         }
+    }
+
+    /// Confirmations change nothing of a member, but who reads of its suspicion wants them.
+    private func refreshSuspicions() {
+        for member in members where member.state == .suspect {
+            let id = driver.directory.intern(member.name)
+            provenances[member.name] = driver.core.gossip.provenance(of: id) ?? provenances[member.name]
+        }
+    }
+
+    private func telemetry(at now: Instant) -> FleetSnapshot.Telemetry? {
+        guard let loads else { return nil }
+        var outstanding: [String: [String: Int]] = [:]
+        loads.forEachLoad(at: now) { member, service, known in
+            outstanding[service, default: [:]][member] = Int(known.load.outstanding)
+        }
+        return FleetSnapshot.Telemetry(
+            summary: loads.summary(at: now), counters: loads.counters, outstanding: outstanding)
     }
 
     private func publishIfDue() {
@@ -272,13 +357,23 @@ final class Fleet {
         guard publishedRevision == nil || now >= published + (isChanged ? Self.shortestPause : Self.longestPause) else {
             return
         }
-        if isChanged { collectMembers() }
+        if isChanged { collectMembers() } else { refreshSuspicions() }
         publishedRevision = driver.revision
         published = now
         let core = driver.core.fleet
         desk.publish(
             FleetSnapshot(
-                name: name, members: members, counters: driver.counters, incarnation: core.incarnation, present: core.present,
-                healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum))
+                name: name, members: members, provenances: provenances, counters: driver.counters,
+                incarnation: core.incarnation, present: core.present,
+                healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum,
+                telemetry: telemetry(at: now)))
+    }
+}
+
+extension SerfTags {
+    fileprivate func adding(_ more: [(name: String, value: String)]) -> SerfTags {
+        var all = self
+        for (name, value) in more { all[name] = value }
+        return all
     }
 }

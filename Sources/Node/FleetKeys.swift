@@ -4,11 +4,11 @@
 // and wins. Without a state directory a rotation is forgotten at the end of the process, and the log says so.
 
 import Config
-import Dispatch
 import Foundation
 import GossipWire
 import Logging
 import Serf
+import Stores
 import TLS
 
 /// The raw keys of the ring, which itself gives none back. For one thread.
@@ -16,13 +16,13 @@ struct FleetKeys {
     /// The first encrypts. Empty: nothing is encrypted, and nothing can be rotated.
     private(set) var keys: [[UInt8]]
     private let configured: [[UInt8]]
-    private let file: String?
+    private let file: StateFile?
     private let logger: Logger
-    /// Writes are in the order of the commands, on a thread that may wait for a disk.
-    private let writer = DispatchQueue(label: "keyring")
 
     /// The file of ``Configuration/stateDirectory`` that holds the ring.
     static let fileName = "gossip-keyring.json"
+    /// A full ring and as many configured keys have about 1 KiB.
+    private static let longestFile = 64 << 10
 
     private struct Stored: Codable {
         /// The config's, in Base64, when this was written.
@@ -36,7 +36,7 @@ struct FleetKeys {
         self.configured = configured
         self.logger = logger
         keys = configured
-        file = configured.isEmpty ? nil : stateDirectory.map { $0 + "/" + FleetKeys.fileName }
+        file = configured.isEmpty ? nil : stateDirectory.map { StateFile($0 + "/" + FleetKeys.fileName) }
         restore()
     }
 
@@ -96,14 +96,20 @@ struct FleetKeys {
     // MARK: The file
 
     private mutating func restore() {
-        guard let file, let data = FileManager.default.contents(atPath: file) else { return }
-        guard let stored = try? JSONDecoder().decode(Stored.self, from: data),
+        guard let file else { return }
+        let bytes: [UInt8]?
+        do throws(DiskFault) { bytes = try file.read(atMost: FleetKeys.longestFile) } catch {
+            return logger.error("\(file.path) cannot be read: \(error); the keys are those of the config")
+        }
+        guard let bytes else { return }
+        guard let stored = try? JSONDecoder().decode(Stored.self, from: Data(bytes)),
             let ring = Self.keys(stored.keys), let former = Self.keys(stored.configured), !ring.isEmpty
         else {
-            return logger.error("\(file) is no keyring and is not read; the keys are those of the config")
+            return logger.error("\(file.path) is no keyring and is not read; the keys are those of the config")
         }
         guard former == configured else {
-            return logger.notice("membership.keys has changed since \(file) was written; the config's keys are used")
+            return logger.notice(
+                "membership.keys has changed since \(file.path) was written; the config's keys are used")
         }
         keys = ring
     }
@@ -121,31 +127,17 @@ struct FleetKeys {
                 "this rotation is forgotten when the process ends; set node.state_directory to keep it")
         }
         let stored = Stored(configured: configured.map(Self.text), keys: keys.map(Self.text))
-        let logger = logger
-        writer.async {
-            do {
-                try Self.replace(file, with: JSONEncoder().encode(stored))
-            } catch {
+        do {
+            file.replace(with: Array(try JSONEncoder().encode(stored))) { [logger, path = file.path] fault in
                 logger.error(
-                    "the keyring cannot be written to \(file): \(error.localizedDescription); this rotation is forgotten when the process ends"
+                    "the keyring cannot be written to \(path): \(fault); this rotation is forgotten when the process ends"
                 )
             }
+        } catch {
+            preconditionFailure("text is JSON")
         }
     }
 
-    /// The old file or the new one is there at any time, readable by its owner alone.
-    private static func replace(_ file: String, with data: Data) throws {
-        let fresh = file + ".new"
-        try? FileManager.default.removeItem(atPath: fresh)
-        guard FileManager.default.createFile(atPath: fresh, contents: nil, attributes: [.posixPermissions: 0o600])
-        else { throw CocoaError(.fileWriteUnknown) }
-        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: fresh))
-        try handle.write(contentsOf: data)
-        try handle.synchronize()
-        try handle.close()
-        guard unsafe rename(fresh, file) == 0 else { throw CocoaError(.fileWriteNoPermission) }
-    }
-
     /// Waits until everything is written; for the end of the process.
-    func finish() { writer.sync {} }
+    func finish() { file?.finish() }
 }

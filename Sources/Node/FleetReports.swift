@@ -9,13 +9,18 @@ import Vocabulary
 
 extension FleetSnapshot {
     /// By name.
-    func reports(at now: Instant) -> [MemberReport] {
-        members.map { MemberReport($0, own: name, at: now) }.sorted { $0.name < $1.name }
+    /// - Parameter roster: nil: whoever is a member belongs.
+    func reports(_ roster: Roster?, at now: Instant) -> [MemberReport] {
+        members.map { member in
+            var report = MemberReport(member, accusedOf: provenances[member.name], own: name, at: now)
+            report.listed = roster?.lists(member.name)
+            return report
+        }.sorted { $0.name < $1.name }
     }
 }
 
 extension MemberReport {
-    init(_ member: FleetSnapshot.Member, own: String, at now: Instant) {
+    init(_ member: FleetSnapshot.Member, accusedOf provenance: Provenance?, own: String, at now: Instant) {
         // Tags that cannot be read are shown as none: what matters is that the member is there.
         let tags = SerfTags(meta: member.record.meta) ?? SerfTags()
         self.init(
@@ -23,13 +28,13 @@ extension MemberReport {
             incarnation: member.incarnation,
             tags: Dictionary(tags.tags.map { ($0.name, $0.value) }) { first, _ in first },
             zone: tags[MemberTag.zone], sinceSeconds: max(0, (now - member.since).inSeconds),
-            remora: member.record.isRemora, reason: member.provenance?.summary(own: own))
+            remora: member.record.isRemora, reason: provenance?.summary(own: own))
     }
 }
 
 extension FleetMember {
     /// - Parameter own: this node's name.
-    init(_ member: FleetSnapshot.Member, own: String) {
+    init(_ member: FleetSnapshot.Member, accusedOf provenance: Provenance?, own: String) {
         // Tags that cannot be read are none.
         let tags = SerfTags(meta: member.record.meta) ?? SerfTags()
         let isAccused = member.state == .suspect || member.state == .dead
@@ -37,7 +42,7 @@ extension FleetMember {
             name: member.name, address: member.record.address.socketAddress, state: State(member.state),
             incarnation: member.incarnation,
             tags: Dictionary(tags.tags.map { ($0.name, $0.value) }) { first, _ in first }, since: member.since,
-            accusation: isAccused ? member.provenance?.summary(own: own) : nil)
+            accusation: isAccused ? provenance?.summary(own: own) : nil)
     }
 }
 
@@ -53,8 +58,9 @@ extension FleetMember.State {
 }
 
 extension MembershipReport {
-    init(_ snapshot: FleetSnapshot) {
+    init(_ snapshot: FleetSnapshot, isBelieved: Bool) {
         self.init()
+        lastKnownGood = !isBelieved
         for member in snapshot.members {
             switch member.state {
             case .alive: alive += 1
@@ -81,6 +87,41 @@ extension MembershipReport {
         openedStreamsTotal = counters.openedStreams
         refusedStreamsTotal = counters.refusedStreams
         failedStreamsTotal = counters.failedStreams
+        telemetry = snapshot.telemetry.map { TelemetryReport($0) } ?? TelemetryReport()
+    }
+}
+
+extension TelemetryReport {
+    fileprivate init(_ telemetry: FleetSnapshot.Telemetry) {
+        self.init()
+        (expected, held) = (telemetry.summary.expected, telemetry.summary.held)
+        ageP50Seconds = telemetry.summary.ageP50.inSeconds
+        ageP99Seconds = telemetry.summary.ageP99.inSeconds
+        oldestSeconds = telemetry.summary.oldest.inSeconds
+        sentDatagramsTotal = telemetry.counters.sentDatagrams
+        sentBytesTotal = telemetry.counters.sentBytes
+        receivedReportsTotal = telemetry.counters.receivedReports
+        refusedMessagesTotal = telemetry.counters.refusedMessages
+    }
+}
+
+extension UpstreamReport {
+    /// Adds what the endpoints' own sidecars say of their load.
+    mutating func add(_ telemetry: FleetSnapshot.Telemetry?, of service: String?) {
+        guard let loads = service.flatMap({ telemetry?.outstanding[$0] }) else { return }
+        for index in endpoints.indices {
+            endpoints[index].fleetOutstanding = endpoints[index].member.flatMap { loads[$0] }
+        }
+    }
+}
+
+extension UpstreamOptions {
+    /// Whose endpoints these are.
+    var service: String? {
+        switch source {
+        case .service(let name): name
+        case .fixed, .members: nil
+        }
     }
 }
 

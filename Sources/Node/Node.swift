@@ -65,6 +65,12 @@ private struct RunningNode {
     /// Nil: this node is a member of nothing. The control thread's, once it runs.
     let fleet: Fleet?
     let fleetDesk: FleetDesk?
+    /// Nil: whoever is a member belongs.
+    let roster: RosterWatch?
+    let rosterDesk: RosterDesk?
+    let endpoints: EndpointKeeper
+    let services: ServiceKeeper
+    let serviceDesk = ServiceDesk()
     let events = EventHub()
     let started: Instant
     let token: String?
@@ -78,29 +84,65 @@ private struct RunningNode {
         let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
         let workers = options.threads ?? min(4, max(1, Kernel.processors))
         let cells = LoadCells()
-        var registry = EndpointRegistry(cells: cells)
-        let upstreams = try registry.nextSet(for: configuration.upstreams)
+        let discovery = try Discovery(
+            upstreams: configuration.allUpstreams, cells: cells,
+            node: configuration.membership == nil ? nil : configuration.node.name, isolation: configuration.isolation,
+            at: started)
         let desk = try ControlDesk(at: started)
         self.desk = desk
         var random = SystemRandomNumberGenerator()
-        (fleet, fleetDesk) = try Self.fleet(configuration, events, logger)
+        // Bound before any listener: it leaves no file behind.
+        let gossip = try configuration.membership.map { try GossipSockets(binding: $0.bind) }
         let listeners = try Self.bind(configuration.listeners, workers: workers, limits)
-        plane = try DataPlane(
-            listeners: listeners, upstreams: upstreams, cells: cells, workers: workers, limits: limits,
-            seed: random.next(), noticesArrived: { desk.wake.signal() })
+        do {
+            plane = try DataPlane(
+                listeners: listeners, upstreams: discovery.current, cells: cells, workers: workers, limits: limits,
+                seed: random.next(), noticesArrived: { desk.wake.signal() })
+            let advertised =
+                configuration.membership == nil
+                ? []
+                : configuration.advertised(
+                    boundTo: Dictionary(
+                        listeners.map { ($0.options.name, $0.address) }, uniquingKeysWith: { first, _ in first }))
+            services = try ServiceKeeper(
+                configuration.services, advertised: advertised, listeners: configuration.inboundListeners,
+                doors: Doors(of: plane), desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
+                logger: logger)
+            (fleet, fleetDesk) = try Self.fleet(configuration, services.tags, gossip, events, logger)
+            var sampler = LoadSampler(configuration.inboundServices, plane: plane, at: started)
+            fleet?.sampleLoads = { sampler.sample(at: $0) }
+            (roster, rosterDesk) = try Self.roster(configuration, seed: random.next(), logger)
+            fleet?.lists = { [rosterDesk] in rosterDesk?.roster.lists($0) }
+            endpoints = EndpointKeeper(discovery, plane: plane, events: events, logger: logger)
+        } catch {
+            for listener in listeners { listener.close() }
+            throw error
+        }
     }
 
-    /// Bound before any listener: it leaves no file behind.
     private static func fleet(
-        _ configuration: Configuration, _ events: EventHub, _ logger: Logger
+        _ configuration: Configuration, _ services: [(name: String, value: String)],
+        _ sockets: consuming GossipSockets?, _ events: EventHub, _ logger: Logger
     ) throws -> (Fleet?, FleetDesk?) {
-        guard let options = configuration.membership else { return (nil, nil) }
+        guard let options = configuration.membership, let sockets else { return (nil, nil) }
         let desk = FleetDesk()
-        let sockets = try GossipSockets(binding: options.bind)
         return (
             try Fleet(
-                options, name: configuration.node.name, stateDirectory: configuration.node.stateDirectory, on: sockets,
-                desk: desk, events: events, logger: logger),
+                options, name: configuration.node.name, services: services, interests: configuration.tagsOfInterest,
+                stateDirectory: configuration.node.stateDirectory, on: sockets, desk: desk, events: events,
+                logger: logger),
+            desk
+        )
+    }
+
+    private static func roster(
+        _ configuration: Configuration, seed: UInt64, _ logger: Logger
+    ) throws -> (RosterWatch?, RosterDesk?) {
+        guard let options = configuration.membership?.roster else { return (nil, nil) }
+        let desk = RosterDesk()
+        return (
+            try RosterWatch(
+                options, stateDirectory: configuration.node.stateDirectory, desk: desk, seed: seed, logger: logger),
             desk
         )
     }
@@ -138,9 +180,8 @@ private struct RunningNode {
         let admin = AdminServer(bind: configuration.admin.bind, token: token, source: source)
         do {
             let loop = try ControlLoop(
-                desk: desk, plane: plane, fleet: fleet, events: events, signals: signals,
-                drainPeriod: configuration.shutdown.drain,
-                logger: logger)
+                desk: desk, plane: plane, fleet: fleet, roster: roster, endpoints: endpoints, services: services,
+                events: events, signals: signals, drainPeriod: configuration.shutdown.drain, logger: logger)
             let adminAddress = try await admin.start()
             try plane.start()
             desk.show(.serving, at: Kernel.now())
@@ -160,6 +201,8 @@ private struct RunningNode {
     /// Aborts what is left and gives back every address.
     private func end(_ admin: AdminServer) async {
         plane.end()
+        roster?.stop()
+        fleet?.end()
         await admin.stop()
     }
 
@@ -174,20 +217,30 @@ private struct RunningNode {
     private var source: AdminSource {
         let (desk, plane, node, started) = (desk, plane, configuration.node.name, started)
         let members: @Sendable () -> FleetSnapshot? = { [fleetDesk] in fleetDesk?.snapshot }
+        let (rosterDesk, serviceDesk) = (rosterDesk, serviceDesk)
         return AdminSource(
             stats: {
-                let report = plane.report()
+                let (report, snapshot) = (plane.report(), members())
+                let upstreams = zip(report.upstreams, plane.upstreams.upstreams).map { report, upstream in
+                    var report = report
+                    report.add(snapshot?.telemetry, of: upstream.options.service)
+                    return report
+                }
                 return StatsReport(
                     node: node, version: Version.current, uptimeSeconds: (Kernel.now() - started).inSeconds,
-                    listeners: report.listeners, upstreams: report.upstreams,
-                    membership: members().map { MembershipReport($0) })
+                    listeners: report.listeners, upstreams: upstreams, services: serviceDesk.reports,
+                    membership: snapshot.map {
+                        MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
+                    },
+                    roster: rosterDesk?.report(at: Kernel.now()))
             },
-            members: { members().map { $0.reports(at: Kernel.now()) } ?? [] },
+            members: { members().map { $0.reports(rosterDesk?.roster, at: Kernel.now()) } ?? [] },
             explain: { subject, name in
                 switch subject {
                 case .member:
-                    members()?.explanation(of: name, upstreams: plane.report().upstreams, at: Kernel.now())
-                case .upstream: nil
+                    members()?.explanation(
+                        of: name, upstreams: plane.report().upstreams, roster: rosterDesk?.roster, at: Kernel.now())
+                case .upstream: plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now())
                 }
             },
             events: events,

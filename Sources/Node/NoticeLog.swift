@@ -26,9 +26,13 @@ struct NoticeLog {
     }
 
     /// Takes the workers' notices and writes those that are due. To be called now and then, notices or not.
-    mutating func write(from plane: DataPlane, at now: Instant) {
+    /// - Parameter heed: is told each of them as well.
+    mutating func write(from plane: DataPlane, at now: Instant, heed: (Notice) -> Void) {
         let set = plane.upstreams
-        let lost = plane.takeNotices { write($0, of: set, at: now) }
+        let lost = plane.takeNotices { notice in
+            heed(notice)
+            write(notice, of: set, at: now)
+        }
         writeLoss(of: lost, at: now)
         writeLeftOut(of: set, at: now)
         if !plane.acceptIsPaused, plane.drainStage == .serving { writeRecovery() }
@@ -45,7 +49,10 @@ struct NoticeLog {
         case .acceptResumed:
             // One worker has recovered; what matters is when the last has.
             return
-        case .connectFailed, .noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted:
+        case .endpointAnswered:
+            return
+        case .connectFailed, .endpointReset, .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface,
+            .heldBytesExhausted:
             guard limiter.admits(Topic(notice), at: now) else { return }
         }
         let (level, text) = line(about: Topic(notice), of: set)
@@ -79,10 +86,20 @@ struct NoticeLog {
         let name = upstream.options.name
         let error = SystemError(code: topic.detail)
         switch topic.kind {
-        case .connectFailed:
+        case .connectFailed, .endpointReset, .endpointAnswered:
             let endpoint = upstream.endpoints.first { $0.cell == topic.cell }
             let address = endpoint.map { "\($0.identity.address)" } ?? "an endpoint that is gone"
-            return (.warning, "upstream \(name): \(address) did not accept a connection: \(error)")
+            let what =
+                topic.kind == .connectFailed
+                ? "did not accept a connection: \(error)" : "reset a connection before it had answered"
+            return (.warning, "upstream \(name): \(address) \(what)")
+        case .instanceRefused:
+            return (
+                .error,
+                "listener \(listener): the local instance did not accept a connection: \(error); callers are refused until it does"
+            )
+        case .listenFailed:
+            return (.error, "listener \(listener) cannot accept again: \(error)")
         case .noEndpoint:
             return (
                 .error,
@@ -115,7 +132,7 @@ private struct Topic: Hashable {
     var detail: Int32
 
     init(_ notice: Notice) {
-        let namesEndpoint = notice.kind == .connectFailed
+        let namesEndpoint = notice.kind == .connectFailed || notice.kind == .endpointReset
         kind = notice.kind
         // Which listener's client met a dead endpoint says nothing about the endpoint.
         listener = namesEndpoint ? 0 : notice.listener

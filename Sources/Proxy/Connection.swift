@@ -80,6 +80,8 @@ struct Connection {
     var hasAsked = false
     /// The endpoint's socket notices when its peer falls silent.
     var watchesPeers = false
+    /// It is to be closed when it comes to rest, if its endpoint's fate still says so.
+    var isLeaving = false
 
     var listener: UInt32 = 0
     var upstream: UInt32 = 0
@@ -94,6 +96,8 @@ struct Connection {
     var placed = Instant(nanoseconds: 0)
     /// When the answer began to be waited for: connected, or given the first byte to send.
     var asked = Instant(nanoseconds: 0)
+    /// The version of the set by which it was placed: fates that had turned by then do not concern it.
+    var placedBy: UInt64 = 0
 
     var tried = TriedEndpoints()
 }

@@ -4,12 +4,23 @@ enum ListenerColumn: Int, CaseIterable {
     case connections, connectionsTotal, refusedTotal, abortedTotal, receivedBytesTotal, sentBytesTotal
     /// Of what was sent in either direction, what never entered user space; not on the admin port.
     case splicedBytesTotal
+    /// One while the worker takes nobody in because the local instance refuses, else zero.
+    case stopped
 }
 
 enum UpstreamColumn: Int, CaseIterable {
     case retriesTotal
+    /// Connections on which the first byte came, and how long all of them waited for it.
+    case answersTotal, answerNanosecondsTotal
 }
 
+/// Eight, which is a cache line for each endpoint and worker.
 enum EndpointColumn: Int, CaseIterable {
     case connectionsTotal, failuresTotal, receivedBytesTotal, sentBytesTotal
+    /// Connections on which the endpoint's first byte came.
+    case answeredTotal
+    /// Connections that timed out, or were reset before that byte.
+    case softFailuresTotal
+    /// Connections that its fate has ended.
+    case drainedTotal, resetTotal
 }

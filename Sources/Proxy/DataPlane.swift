@@ -2,6 +2,8 @@
 //
 //     control thread ── publish(set) ──► UpstreamPublication ──► each worker
 //                    ── want(.draining) ─► WorkerDesk ── wake ──► its worker
+//                    ── fates of connections ─► EndpointBoard ──► each worker
+//                    ── stop, resume ───────► DoorCommands ─────► each worker
 //                    ◄── notices, counters ── WorkerDesk ◄─────── its worker
 
 import Balancing
@@ -31,6 +33,10 @@ package final class DataPlane: Sendable {
     private let listenerCells: LoadCells
     private let publication: UpstreamPublication
     private let latest: Mutex<UpstreamSet>
+    private let board: EndpointBoard
+    private let doors: DoorCommands
+    /// What the cell of each endpoint had counted before it was that endpoint's.
+    private let baselines: CounterTable
     private let desks: [WorkerDesk]
     private let workers: Mutex<Workers>
     private let seed: UInt64
@@ -45,7 +51,8 @@ package final class DataPlane: Sendable {
     /// - Parameters:
     ///   - upstreams: the first set; every listener's upstream is in it.
     ///   - seed: of the workers' draws.
-    ///   - noticesArrived: called on a worker's thread when there is a notice to take; must not block.
+    ///   - noticesArrived: called when there is a notice to take, on a worker's thread or within
+    ///     ``takeNotices(_:)``; must not block.
     /// - Throws: where the process has no descriptors left.
     package init(
         listeners: [ListenerSockets], upstreams: UpstreamSet, cells: LoadCells, workers: Int, limits: ProxyLimits,
@@ -59,6 +66,10 @@ package final class DataPlane: Sendable {
         listenerCells = LoadCells(capacity: limits.listeners)
         publication = UpstreamPublication(upstreams)
         latest = Mutex(upstreams)
+        board = EndpointBoard(cells: cells.capacity)
+        doors = DoorCommands(listeners: limits.listeners)
+        baselines = CounterTable(rows: cells.capacity, columns: EndpointColumn.allCases.count)
+        board.apply(board.compare(upstreams, with: nil))
         var desks: [WorkerDesk] = []
         for _ in 0..<workers {
             desks.append(try WorkerDesk(limits: limits, cells: cells, noticesArrived: noticesArrived))
@@ -76,7 +87,8 @@ package final class DataPlane: Sendable {
                 WorkerListener(sockets, worker: number, upstream: place(of: sockets.options.upstream, in: set), limits)
             }
             let worker = try Worker(
-                desk: desk, limits: limits, workers: desks.count, cells: cells, listenerCells: listenerCells,
+                desk: desk, board: board, doors: doors, limits: limits, workers: desks.count, cells: cells,
+                listenerCells: listenerCells,
                 listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor),
                 upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()), seed: seed &+ UInt64(number))
             started.append(Worker.start(worker, name: "worker \(number)"))
@@ -91,12 +103,90 @@ package final class DataPlane: Sendable {
         return UInt32(place)
     }
 
-    /// Makes `set` what every new connection is placed by.
+    /// Makes `set` what every new connection is placed by, and lets the fates that it bears take their course with the
+    /// connections that are there.
+    ///
+    /// O(endpoints of the upstreams that changed), a few nanoseconds each.
     package func publish(_ set: UpstreamSet) {
-        latest.withLock { $0 = set }
+        let before = latest.withLock { latest in
+            defer { latest = set }
+            return latest
+        }
+        let changes = board.compare(set, with: before)
+        for cell in changes.fresh { beginCounting(cell) }
         publication.publish(set)
+        board.apply(changes)
         for desk in desks { desk.wake.signal() }
     }
+
+    /// A cell comes to an endpoint with the counts of the one before.
+    private func beginCounting(_ cell: LoadCells.Index) {
+        for column in EndpointColumn.allCases {
+            let before = count(column, cell: cell)
+            baselines.add(before, row: Int(cell), column: column.rawValue)
+        }
+    }
+
+    /// All workers' count of an endpoint, from the time on at which the cell became its own.
+    private func count(_ column: EndpointColumn, cell: LoadCells.Index) -> UInt64 {
+        let sum = desks.reduce(0) { $0 &+ $1.endpoints.read(row: Int(cell), column: column.rawValue) }
+        return sum &- baselines.read(row: Int(cell), column: column.rawValue)
+    }
+
+    // MARK: Inbound listeners
+
+    /// Has every worker turn callers away: their connects are refused, and those who wait to be accepted are reset.
+    ///
+    /// Through a unix socket or an inherited one they are accepted and closed at once instead.
+    /// - Parameter listener: its place in ``listeners``, which is the number that notices bear.
+    package func stopAccepting(listener: Int) {
+        doors.stop(listener)
+        for desk in desks { desk.wake.signal() }
+    }
+
+    /// Has every worker accept again, whether it was told to stop or stopped by itself.
+    ///
+    /// A worker that cannot tells so (``Notice/Kind/listenFailed``), and can be asked again.
+    package func resumeAccepting(listener: Int) {
+        doors.resume(listener)
+        for desk in desks { desk.wake.signal() }
+    }
+
+    /// Whether every worker takes in whoever connects there, as far as the local instance matters. Unlike the notice,
+    /// which may be lost, this always tells that a worker has stopped by itself.
+    package func accepts(listener: Int) -> Bool {
+        desks.allSatisfy { $0.listeners.read(row: listener, column: ListenerColumn.stopped.rawValue) == 0 }
+    }
+
+    // MARK: Figures for the control thread
+
+    /// What has come of an endpoint's connections.
+    package func counts(ofCell cell: LoadCells.Index) -> EndpointCounts {
+        EndpointCounts(answered: count(.answeredTotal, cell: cell), failed: count(.softFailuresTotal, cell: cell))
+    }
+
+    /// The place of an upstream, which it keeps; nil where there is none of that name.
+    package func place(ofUpstream name: String) -> Int? {
+        upstreams.upstreams.firstIndex { $0.options.name == name }
+    }
+
+    /// An upstream's load at this moment; O(its endpoints + workers).
+    package func load(ofUpstream place: Int) -> UpstreamLoad {
+        func sum(_ column: UpstreamColumn) -> UInt64 {
+            desks.reduce(0) { $0 &+ $1.upstreams.read(row: place, column: column.rawValue) }
+        }
+        var load = UpstreamLoad(answers: sum(.answersTotal), answerNanoseconds: sum(.answerNanosecondsTotal))
+        for endpoint in upstreams.upstreams[place].endpoints {
+            let part = cells.load(of: endpoint.cell)
+            load.outstanding += Int(part.outstanding)
+            load.connections += Int(part.connections)
+        }
+        return load
+    }
+
+    /// Frees the sets that no worker reads any more; to be called now and then after ``publish(_:)``.
+    /// - Returns: the version that every worker has acknowledged, or one above it.
+    package func reclaim() -> UInt64 { publication.reclaim() }
 
     // MARK: Ending
 
@@ -145,15 +235,16 @@ package final class DataPlane: Sendable {
 
     // MARK: Notices
 
-    /// Hands over what the workers had to say since the last time.
+    /// Hands over what the workers had to say since the last time, of each at most 1,024 notices; for the rest
+    /// `noticesArrived` is called again. Those of an endpoint whose cell is another's by now are nobody's, and left out.
     /// - Returns: how many notices were lost because a ring was full.
     package func takeNotices(_ body: (Notice) -> Void) -> UInt64 {
-        var lost: UInt64 = 0
-        for desk in desks {
-            while let notice = desk.notices.pop() { body(notice) }
-            lost += desk.notices.takeLost()
+        desks.reduce(0) { lost, desk in
+            lost
+                + desk.takeNotices {
+                    if !$0.namesEndpoint || $0.tenancy == board.tenancy(of: $0.cell) { body($0) }
+                }
         }
-        return lost
     }
 
     /// The upstreams and endpoints that a notice speaks of.
@@ -168,10 +259,14 @@ extension DataPlane {
         let draining = drainStage != .serving
         return (
             listeners.enumerated().map { row, sockets in
-                report(sockets, row: row, state: draining ? .draining : acceptIsPaused ? .paused : .listening)
+                report(sockets, row: row, state: draining ? .draining : state(ofListener: row))
             },
             upstreams.upstreams.enumerated().map { row, snapshot in report(snapshot, row: row) }
         )
+    }
+
+    private func state(ofListener row: Int) -> ListenerReport.State {
+        accepts(listener: row) ? acceptIsPaused ? .paused : .listening : .failing
     }
 
     private func report(_ sockets: ListenerSockets, row: Int, state: ListenerReport.State) -> ListenerReport {
@@ -195,9 +290,10 @@ extension DataPlane {
             for desk in desks { desk[keyPath: table].add(row: row, to: &merged) }
             return merged.report
         }
+        let limits = PlacementLimits(snapshot.options)
         var report = UpstreamReport(
             name: snapshot.options.name, balance: snapshot.options.balance.rawValue,
-            load: LoadSource.local.rawValue, endpoints: snapshot.endpoints.map(report))
+            load: LoadSource.local.rawValue, endpoints: snapshot.endpoints.map { self.report($0, within: limits) })
         report.retriesTotal = desks.reduce(0) {
             $0 &+ $1.upstreams.read(row: row, column: UpstreamColumn.retriesTotal.rawValue)
         }
@@ -207,18 +303,22 @@ extension DataPlane {
         return report
     }
 
-    private func report(_ endpoint: Endpoint) -> EndpointReport {
-        func sum(_ column: EndpointColumn) -> UInt64 {
-            desks.reduce(0) { $0 &+ $1.endpoints.read(row: Int(endpoint.cell), column: column.rawValue) }
-        }
+    /// What an endpoint carries now, of all workers.
+    package func load(ofCell cell: LoadCells.Index) -> EndpointLoad { cells.load(of: cell) }
+
+    private func report(_ endpoint: Endpoint, within limits: PlacementLimits) -> EndpointReport {
+        func sum(_ column: EndpointColumn) -> UInt64 { count(column, cell: endpoint.cell) }
+        let load = cells.load(of: endpoint.cell)
+        let fitness = endpoint.fitness(carrying: load, within: limits)
         var report = EndpointReport(
             address: "\(endpoint.identity.address)", member: endpoint.identity.member, zone: endpoint.zone,
-            state: endpoint.fitness.state.rawValue, reason: endpoint.fitness.reason, weight: Int(endpoint.weight.value))
-        let load = cells.load(of: endpoint.cell)
+            state: fitness.state.rawValue, reason: fitness.reason, weight: Int(endpoint.weight.value))
         report.outstanding = Int(load.outstanding)
         report.connections = Int(load.connections)
         report.connectionsTotal = sum(.connectionsTotal)
         report.failuresTotal = sum(.failuresTotal)
+        report.drainedTotal = sum(.drainedTotal)
+        report.resetTotal = sum(.resetTotal)
         report.receivedBytesTotal = sum(.receivedBytesTotal)
         report.sentBytesTotal = sum(.sentBytesTotal)
         return report

@@ -83,11 +83,14 @@ package struct ListenerSockets: Sendable {
     private static func listen(on address: SocketAddress, count: Int) throws(SystemError) -> [Int32] {
         let first = try Kernel.bind(address, sharingPort: false)
         var sockets = [first]
+        // A port that the kernel chose goes when the socket stops listening for a while (`Kernel.stopListening`); so
+        // where it chose, the first only holds the port until others have bound it by number.
+        let isChosen = address.port == 0
         do throws(SystemError) {
             try Kernel.listen(first)
             try Kernel.sharePort(first)
             let bound = Kernel.localAddress(of: first) ?? address
-            while sockets.count < count {
+            while sockets.count < (isChosen ? count + 1 : count) {
                 sockets.append(try Kernel.bind(bound, sharingPort: true))
                 try Kernel.listen(sockets[sockets.count - 1])
             }
@@ -95,6 +98,7 @@ package struct ListenerSockets: Sendable {
             sockets.forEach(Kernel.close)
             throw error
         }
+        if isChosen { Kernel.close(sockets.removeFirst()) }
         return sockets
     }
 

@@ -1,16 +1,30 @@
-// What workers tell the control thread: small values through a ring each.
+// What workers tell the control thread: small values through a ring each. One drain of it serves
+// both who writes the log and who judges endpoints.
 //
 // A worker must never wait for a log line, so a full ring drops the notice and
 // counts it; everything that must not be lost is a counter instead.
+//
+// When an endpoint fails, every client that comes can be a notice of its own, that it was closed. So what is said of
+// clients may fill half of the ring, and the other half is left for what speaks for or against endpoints.
 
 import Synchronization
 package import Upstreams
 
-/// Something that happened on a worker and that an operator may want to read about.
+/// Something that happened on a worker and that an operator may want to read about, or that speaks for or against an
+/// endpoint (``Notice/observation``).
 package struct Notice: Sendable {
     package enum Kind: UInt8, Sendable {
         /// An endpoint did not accept a connection; `detail` is the errno.
         case connectFailed
+        /// An endpoint accepted a connection, and reset it before its first byte.
+        case endpointReset
+        /// An endpoint's first byte came on a connection, the first since this worker saw it fail.
+        case endpointAnswered
+        /// The local instance of an inbound listener refused a connection, and this worker has stopped accepting there;
+        /// `detail` is the errno.
+        case instanceRefused
+        /// A listener that was to accept again could not listen, and has stopped still; `detail` is the errno.
+        case listenFailed
         /// A client was closed because no endpoint could be given to it.
         case noEndpoint
         /// A client was closed because its listener has `max_connections`.
@@ -24,11 +38,35 @@ package struct Notice: Sendable {
         case acceptResumed
     }
 
+    /// Whether it is of one client alone, and speaks neither for nor against an endpoint: as many can come as clients.
+    var isOfOneClient: Bool {
+        switch kind {
+        case .noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted: true
+        case .connectFailed: observation == nil
+        case .endpointReset, .endpointAnswered, .instanceRefused, .listenFailed, .acceptPaused, .acceptResumed: false
+        }
+    }
+
     package var kind: Kind
     package var listener: UInt32
     package var upstream: UInt32
     package var cell: LoadCells.Index
     package var detail: Int32
+    /// Time-outs and resets of the endpoint that this worker has seen in a row, this one included, since the endpoint's
+    /// last answer to it; meaningful where the notice is of one.
+    package var streak: UInt32 = 0
+    /// Of the endpoint's cell when it happened, so that the cell's next endpoint is not blamed for the last.
+    var tenancy: UInt64 = 0
+
+    /// Whether it speaks of one endpoint, by ``cell``.
+    var namesEndpoint: Bool {
+        switch kind {
+        case .connectFailed, .endpointReset, .endpointAnswered: true
+        case .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted,
+            .acceptPaused, .acceptResumed:
+            false
+        }
+    }
 }
 
 /// A bounded queue with one writer and one reader.
@@ -37,6 +75,8 @@ package struct Notice: Sendable {
 @safe
 final class NoticeRing: @unchecked Sendable {
     static let capacity = 1024
+    /// How full the ring may be of anything for a notice of one client to be taken.
+    static let roomForClients = capacity / 2
 
     private let slots = UnsafeMutablePointer<Notice>.allocate(capacity: NoticeRing.capacity)
     private let head = Atomic<Int>(0)
@@ -50,7 +90,7 @@ final class NoticeRing: @unchecked Sendable {
     func push(_ notice: Notice) -> Bool {
         let end = tail.load(ordering: .relaxed)
         let begin = head.load(ordering: .sequentiallyConsistent)
-        guard end - begin < Self.capacity else {
+        guard end - begin < (notice.isOfOneClient ? Self.roomForClients : Self.capacity) else {
             lost.add(1, ordering: .relaxed)
             return false
         }
@@ -68,6 +108,9 @@ final class NoticeRing: @unchecked Sendable {
         head.store(begin + 1, ordering: .sequentiallyConsistent)
         return notice
     }
+
+    /// - Precondition: only the one reader calls this. A notice that comes after the answer "empty" wakes it.
+    var isEmpty: Bool { head.load(ordering: .relaxed) >= tail.load(ordering: .sequentiallyConsistent) }
 
     /// How many notices found the ring full since this was last asked.
     func takeLost() -> UInt64 { lost.exchange(0, ordering: .relaxed) }

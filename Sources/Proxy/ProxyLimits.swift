@@ -13,6 +13,9 @@ package struct ProxyLimits: Sendable {
     /// the process open has to succeed, or libdispatch, for one, ends it.
     var descriptorCeiling: Int32 { Int32(clamping: descriptors - min(64, descriptors / 8)) }
 
+    /// How many sockets report to a worker in one turn of its loop; the rest does in the next.
+    package var eventsPerTurn: Int32 = 256
+
     /// Connections a worker can have: two descriptors each.
     var connectionsPerWorker: Int { max(16, min(1 << 20, descriptors / 2)) }
     /// Pipes of one worker, two descriptors each: by default an eighth of the descriptors for all workers together.

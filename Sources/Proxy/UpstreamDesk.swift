@@ -21,6 +21,8 @@ struct UpstreamDesk: ~Copyable {
     private let cells: LoadCells
     private var reader: UpstreamReader
     private var balancers: UpstreamBalancers
+    /// Of the set that places connections now.
+    private(set) var version: UInt64 = 0
 
     init(cells: LoadCells, reader: consuming UpstreamReader) {
         self.cells = cells
@@ -31,7 +33,10 @@ struct UpstreamDesk: ~Copyable {
     /// Takes the newest set, if it is a new one.
     mutating func adoptLatest(random: inout SeededRandom) {
         // The reader is exclusive while its closure runs; the balancers are moved past it for that time.
-        _ = reader.adopt { balancers.adopt($0, random: &random) }
+        _ = reader.adopt {
+            balancers.adopt($0, random: &random)
+            version = $0.version
+        }
     }
 
     func connectTimeout(of upstream: Int) -> Duration { unsafe balancers.view(of: upstream).connectTimeout }

@@ -16,6 +16,8 @@ struct WorkerListener {
     /// Other workers accept from the same descriptor, which therefore is not this one's to close.
     let isShared: Bool
     let isTCP: Bool
+    /// It stands before a local instance.
+    let isInbound: Bool
     let upstream: UInt32
     let limits: PlacementLimits
     let idleTimeout: Duration
@@ -28,11 +30,16 @@ struct WorkerListener {
     /// The last turn that accepted as many as it was allowed.
     var lastFullTurn: UInt64 = 0
     var isOpen = true
+    /// The local instance refuses: nobody is taken in until the control thread says so.
+    var isStopped = false
+    /// What the control thread has wanted and got; see ``DoorCommands``.
+    var heeded: UInt64 = 0
 
     init(_ sockets: ListenerSockets, worker: Int, upstream: UInt32, _ proxyLimits: ProxyLimits) {
         isShared = sockets.sharedDoor != nil
         descriptor = sockets.descriptors[isShared ? 0 : worker]
         isTCP = sockets.isTCP
+        isInbound = sockets.options.target.isInbound
         self.upstream = upstream
         let connections = sockets.options.maxConnections ?? proxyLimits.defaultMaxConnections
         limits = PlacementLimits(connections: UInt32(clamping: connections), outstanding: .max)
@@ -45,7 +52,7 @@ struct WorkerListener {
 extension Worker {
     mutating func addToPoller(listener number: Int) {
         let listener = listeners[number]
-        guard listener.isOpen else { return }
+        guard listener.isOpen, listener.isShared || !listener.isStopped else { return }
         poller.addLevel(of: listener.descriptor, token: Token.listener(number), exclusive: listener.isShared)
     }
 
@@ -86,6 +93,11 @@ extension Worker {
     private mutating func takeIn(_ descriptor: Int32, listener number: Int) {
         let listener = listeners[number]
         count(.connectionsTotal, listener: UInt32(number))
+        if listener.isStopped {
+            Kernel.abort(descriptor)
+            count(.refusedTotal, listener: UInt32(number))
+            return
+        }
         guard listenerCells.place(UInt32(number), within: listener.limits) else {
             refuse(descriptor, .listenerFull, listener: number)
             return
@@ -157,6 +169,63 @@ extension Worker {
             desk.acceptIsPaused.store(false, ordering: .relaxed)
             desk.tell(Notice(kind: .acceptResumed, listener: 0, upstream: 0, cell: 0, detail: 0))
         }
+    }
+
+    // MARK: Stopping for a while
+
+    /// The local instance does not take connections: callers are to see the same here, and try elsewhere.
+    mutating func instanceRefused(_ error: SystemError, listener number: Int) {
+        guard stopAccepting(from: number) else { return }
+        desk.tell(
+            Notice(
+                kind: .instanceRefused, listener: UInt32(number), upstream: listeners[number].upstream, cell: 0,
+                detail: error.code))
+    }
+
+    /// Does what the control thread has come to want of listeners.
+    mutating func heedDoors() {
+        for number in listeners.indices {
+            let command = doors.command(to: number)
+            guard command != listeners[number].heeded else { continue }
+            listeners[number].heeded = command
+            if DoorCommands.isStop(command) { _ = stopAccepting(from: number) } else { resumeAccepting(from: number) }
+        }
+    }
+
+    /// Turns callers away: a socket of this worker's own refuses their connects, and resets those in its queue.
+    ///
+    /// A shared socket goes on accepting and closes each caller at once, by a reset where there is one: it may be
+    /// another process's too, and a unix socket that was shut down can never accept again.
+    /// - Returns: false where nobody was accepted before.
+    private mutating func stopAccepting(from number: Int) -> Bool {
+        let listener = listeners[number]
+        guard listener.isOpen, !listener.isStopped else { return false }
+        listeners[number].isStopped = true
+        count(.stopped, listener: UInt32(number))
+        guard !listener.isShared else { return true }
+        // One that is shut reports a hang-up for ever.
+        if acceptResumes == nil { poller.remove(listener.descriptor) }
+        Kernel.stopListening(listener.descriptor)
+        return true
+    }
+
+    private mutating func resumeAccepting(from number: Int) {
+        let listener = listeners[number]
+        guard listener.isOpen, listener.isStopped else { return }
+        if !listener.isShared {
+            do throws(SystemError) {
+                try Kernel.listenAgain(listener.descriptor)
+            } catch {
+                desk.tell(
+                    Notice(
+                        kind: .listenFailed, listener: UInt32(number), upstream: listener.upstream, cell: 0,
+                        detail: error.code))
+                return
+            }
+        }
+        listeners[number].isStopped = false
+        count(.stopped, -1, listener: UInt32(number))
+        if !listener.isShared, acceptResumes == nil { addToPoller(listener: number) }
     }
 
     // MARK: Leaving

@@ -42,6 +42,7 @@ extension Worker {
             connections[index].cell = endpoint.cell
             connections[index].isPlaced = true
             connections[index].placed = now
+            connections[index].placedBy = upstreams.version
             connections[index].wait = AnswerWait()
             let error = connect(index, to: endpoint)
             if let error, error.isExhaustion || error == .wouldBlock {
@@ -130,9 +131,18 @@ extension Worker {
 
     private mutating func noteFailure(_ index: UInt32, _ error: SystemError) {
         count(.failuresTotal, cell: connections[index].cell)
-        tell(.connectFailed, about: index, error)
+        observeFailure(error, index)
+        if listeners[Int(connections[index].listener)].isInbound, Observation.Kind(ofConnect: error)?.isHard == true {
+            instanceRefused(error, listener: Int(connections[index].listener))
+        }
         connections[index].tried.insert(connections[index].cell)
         leaveEndpoint(index)
+    }
+
+    /// Leaves an endpoint that has not answered the connect yet for another; nothing was written to it.
+    mutating func moveOn(_ index: UInt32) {
+        leaveEndpoint(index)
+        place(index)
     }
 
     /// Takes the connection off the endpoint it was placed on.
@@ -142,6 +152,8 @@ extension Worker {
             halves[.server(index)] = Half()
         }
         lanes[.client(index)].flow.sinkIsFull()
+        // That was for the endpoint it leaves.
+        connections[index].isLeaving = false
         unplace(index)
     }
 

@@ -3,6 +3,10 @@
 // A byte moved only stores the time. The timer fires at the earliest moment at
 // which something could be due, looks at that time, and is set again; so a busy
 // connection costs a timer operation a second and not one an event.
+//
+// Who is late may be this worker: after a pause of the machine, timers are due and what came in time lies unread, more
+// of it than one wait can tell. So a peer has missed a deadline only if a wait that began after it, and left nothing,
+// has told of nothing. That is a turn more for a time-out, a millisecond.
 
 import Forwarding
 import Reactor
@@ -23,12 +27,24 @@ extension Worker {
         switch connections[index].stage {
         case .none: break
         case .preface:
+            guard hasMissed(connections[index].began + limits.prefaceTimeout, index) else { return }
             tell(.badPreface, about: index, .timedOut)
             refuse(index)
-        case .connecting: connectFailed(index, .timedOut)
+        case .connecting:
+            let patience = upstreams.connectTimeout(of: Int(connections[index].upstream))
+            guard hasMissed(connections[index].placed + patience, index) else { return }
+            connectFailed(index, .timedOut)
         case .deferred: retryPostponed(index)
         case .established: review(index)
         }
+    }
+
+    /// Whether all has been heard that came before `deadline`; otherwise the connection is looked at again, no later than
+    /// in the next turn after it.
+    private mutating func hasMissed(_ deadline: Instant, _ index: UInt32) -> Bool {
+        if heardThrough >= deadline { return true }
+        timers.schedule(index, at: max(Tick(present.count + 1), Tick(notBefore: deadline)))
+        return false
     }
 
     /// Sees to it that a connection which waits is looked at when it has been silent for long enough not to count.
@@ -41,17 +57,20 @@ extension Worker {
 
     /// An established connection whose timer fired.
     private mutating func review(_ index: UInt32) {
-        let lastActive = connections[index].lastActive
         let idleTimeout = listeners[Int(connections[index].listener)].idleTimeout
+        var lastActive = connections[index].lastActive
         if now >= lastActive + idleTimeout {
             abort(index)
             return
         }
         if now >= lastActive + AnswerWait.silenceLimit { observe(.silence, index) }
+        if connections[index].isLeaving, leaveOrWait(index) { return }
+        lastActive = connections[index].lastActive
         watchPeers(index)
         let next = connections[index].wait.isWaiting ? min(AnswerWait.silenceLimit, idleTimeout) : idleTimeout
         var due = lastActive + next
         if reviewRoom(index) { due = min(due, now + limits.silentPeerTimeout / 2) }
+        if connections[index].isLeaving { due = min(due, nextLook(index)) }
         timers.schedule(index, at: Tick(notBefore: due))
     }
 

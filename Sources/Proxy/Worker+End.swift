@@ -13,7 +13,7 @@ extension Worker {
             return .closed
         }
         guard Kernel.endStream(halves[slot.other].descriptor).succeeded else {
-            abort(slot.index)
+            fail(slot.other)
             return .closed
         }
         lanes[slot].flow.finish()
@@ -25,6 +25,18 @@ extension Worker {
     mutating func abort(_ index: UInt32) {
         count(.abortedTotal, listener: connections[index].listener)
         end(index, abort: true)
+    }
+
+    /// Ends what an established connection's half that has failed leaves.
+    mutating func fail(_ half: Slot) {
+        observeFailure(of: half)
+        abort(half.index)
+    }
+
+    /// Ends both sides of a connection at rest: each gets the end of its peer's stream, and all that came before it.
+    mutating func closeAtRest(_ index: UInt32) {
+        count(.drainedTotal, cell: connections[index].cell)
+        end(index, abort: false)
     }
 
     /// Ends a client that was never forwarded.

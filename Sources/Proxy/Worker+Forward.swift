@@ -56,7 +56,7 @@ extension Worker {
         }
         guard advance(slot) else { return }
         // Whatever a failed socket still had to give has been read.
-        if readiness.contains(.failed), halves[slot].isOpen { abort(index) }
+        if readiness.contains(.failed), halves[slot].isOpen { fail(slot) }
     }
 
     private mutating func finishConnect(_ index: UInt32, _ readiness: Readiness) {
@@ -112,7 +112,14 @@ extension Worker {
         case .finish:
             // A connect in progress would be undone by a shutdown; the end is told once it is through.
             return connections[slot.index].stage == .connecting ? .open : finish(slot)
-        case .failed:
+        case .sourceFailed:
+            fail(slot)
+            return .closed
+        case .sinkFailed:
+            fail(slot.other)
+            return .closed
+        case .exhausted:
+            tell(.heldBytesExhausted, about: slot.index)
             abort(slot.index)
             return .closed
         case .connectFailed:
@@ -137,7 +144,10 @@ extension Worker {
         /// The direction has used up its share of this turn.
         case pause
         case finish
-        case failed
+        case sourceFailed
+        case sinkFailed
+        /// No memory is left to hold bytes.
+        case exhausted
         /// ``Worker/connectError`` says why.
         case connectFailed
     }
@@ -189,7 +199,7 @@ extension Worker {
         } else if read.wouldBlock {
             lanes[slot].flow.sourceIsEmpty()
         } else {
-            return .failed
+            return .sourceFailed
         }
         return .none
     }
@@ -198,16 +208,13 @@ extension Worker {
     @inline(never)
     private mutating func sentSome(_ slot: Slot, _ write: Outcome, of count: Int) -> Stop {
         let isConnecting = connections[slot.index].stage == .connecting
-        if !write.succeeded, !write.wouldBlock, !isConnecting { return .failed }
+        if !write.succeeded, !write.wouldBlock, !isConnecting { return .sinkFailed }
         let taken = max(0, write.count)
         lanes[slot].flow.sent(taken)
         moved.sent += taken
         if taken < count {
             let rest = unsafe UnsafeRawBufferPointer(start: buffer + taken, count: count - taken)
-            guard unsafe hold(rest, in: slot) else {
-                tell(.heldBytesExhausted, about: slot.index)
-                return .failed
-            }
+            guard unsafe hold(rest, in: slot) else { return .exhausted }
         }
         if isConnecting {
             if let error = write.error, !write.wouldBlock { return refused(error) }
@@ -232,7 +239,7 @@ extension Worker {
                 return .none
             }
             if isConnecting, let error = write.error { return refused(error) }
-            return .failed
+            return .sinkFailed
         }
         dropHeld(write.count, in: slot)
         moved.sent += write.count
@@ -294,7 +301,7 @@ extension Worker {
         } else if read.error == .invalid {
             lanes[slot].flow.cannotSplice()
         } else {
-            return .failed
+            return .sourceFailed
         }
         return .none
     }
@@ -311,7 +318,7 @@ extension Worker {
             if !lanes[slot].flow.isSplicing { returnPipe(slot) }
             return .none
         }
-        guard write.wouldBlock else { return .failed }
+        guard write.wouldBlock else { return .sinkFailed }
         lanes[slot].flow.sinkIsFull()
         return .none
     }
@@ -359,7 +366,7 @@ extension Worker {
         observe(.endpointBytes, index)
         guard !connections[index].isAnswered else { return }
         connections[index].isAnswered = true
-        desk.firstByteTimes.record(now - connections[index].asked, row: Int(connections[index].upstream))
+        observeAnswer(index)
     }
 
     /// Tells a placed connection's part in its endpoint's load what happened.

@@ -30,7 +30,15 @@ struct Worker: ~Copyable {
     /// How soon a connect that the machine was too short of resources for is tried again.
     static let deferredRetry = Duration.milliseconds(20)
 
+    /// After so many full turns in a row everything is taken to have had its turn: a worker that never catches up still
+    /// has time-outs. With 256 events each it is a quarter of a million, more than such a queue holds.
+    static let fullTurnsInDoubt = 1024
+
     let desk: WorkerDesk
+    /// What the control thread says of endpoints that connections are on.
+    let board: EndpointBoard
+    /// What it wants of listeners.
+    let doors: DoorCommands
     let limits: ProxyLimits
     let cells: LoadCells
     /// Connections of each listener, of all workers together.
@@ -40,6 +48,8 @@ struct Worker: ~Copyable {
     let connections: Reservation<Connection>
     let halves: Reservation<Half>
     let lanes: Reservation<Lane>
+    /// By load cell.
+    let streaks: Reservation<FailureStreak>
     /// ``bufferSize`` bytes that every copy goes through.
     let buffer: UnsafeMutableRawPointer
 
@@ -57,12 +67,22 @@ struct Worker: ~Copyable {
     var now: Instant
     /// The same, in the timers' grain.
     var present: Tick
+    /// Whatever a descriptor had to report by this time has been dealt with.
+    var heardThrough: Instant
+    /// How many turns in a row had as many events as one takes, so that others may have been left.
+    var fullTurns = 0
     /// The number of this turn, from 1.
     var turn: UInt64 = 0
     var phase = Phase.serving
     /// Directions that have more to do than one turn allows.
     var queue: [Slot] = []
     var spareQueue: [Slot] = []
+    /// Fates that are being carried out.
+    var sweep: Sweep?
+    /// The newest turn of a fate that has been.
+    var sweptThrough: UInt64 = 0
+    /// The newest turn of a fate that is known of.
+    var heededTurn: UInt64 = 0
     var lastEpoch: UInt32 = 0
     /// What the pump at work has moved.
     var moved = Moved()
@@ -74,20 +94,24 @@ struct Worker: ~Copyable {
     var lastShortage: Instant?
 
     init(
-        desk: WorkerDesk, limits: ProxyLimits, workers: Int, cells: LoadCells, listenerCells: LoadCells,
+        desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands, limits: ProxyLimits, workers: Int,
+        cells: LoadCells, listenerCells: LoadCells,
         listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk, seed: UInt64
     ) throws(SystemError) {
         self.desk = desk
+        self.board = board
+        self.doors = doors
         self.limits = limits
         self.cells = cells
         self.listenerCells = listenerCells
         self.listeners = listeners
         self.sharedDoors = sharedDoors
         self.upstreams = upstreams
-        poller = try Poller()
+        poller = try Poller(capacity: limits.eventsPerTurn)
         connections = Reservation(capacity: limits.connectionsPerWorker)
         halves = Reservation(capacity: 2 * limits.connectionsPerWorker)
         lanes = Reservation(capacity: 2 * limits.connectionsPerWorker)
+        streaks = Reservation(capacity: cells.capacity)
         indices = IndexPool(capacity: limits.connectionsPerWorker)
         timers = TimerWheel(capacity: 256)
         held = HeldBytes(capacity: limits.heldBlocksPerWorker)
@@ -98,6 +122,7 @@ struct Worker: ~Copyable {
         random = SeededRandom(seed: seed)
         now = Kernel.now()
         present = Tick(containing: now)
+        heardThrough = now
         timers.advance(to: present)
         assert(Self.silenceTicks == UInt64(AnswerWait.silenceLimit.wholeNanoseconds / 1_000_000) + 1)
     }
@@ -113,6 +138,7 @@ struct Worker: ~Copyable {
         for index in listeners.indices { addToPoller(listener: index) }
         while true {
             let count = poller.wait(milliseconds: patience())
+            hear(count)
             now = Kernel.now()
             present = Tick(containing: now)
             turn &+= 1
@@ -121,11 +147,23 @@ struct Worker: ~Copyable {
                 dispatch(token, readiness)
             }
             if !queue.isEmpty { runQueue() }
+            if sweep != nil { continueSweep() }
             if lastShortage != nil { endPauses() }
             fireTimers()
             if phase > .serving, isDone() { break }
         }
         desk.hasEnded()
+    }
+
+    /// Takes note of how complete a wait was; ``now`` is still from before it.
+    @inline(__always)
+    private mutating func hear(_ count: Int) {
+        if count < Int(poller.capacity) || fullTurns == Self.fullTurnsInDoubt {
+            heardThrough = now
+            fullTurns = 0
+        } else {
+            fullTurns += 1
+        }
     }
 
     private mutating func dispatch(_ token: UInt64, _ readiness: Readiness) {
@@ -143,7 +181,11 @@ struct Worker: ~Copyable {
     /// Takes what the control thread has changed.
     private mutating func heed() {
         desk.wake.clear()
+        // The turn first: the set that is adopted then is at least the one that it came with.
+        let turn = board.latestTurn
         upstreams.adoptLatest(random: &random)
+        heedFates(through: turn)
+        heedDoors()
         let wanted = desk.wanted.load(ordering: .acquiring)
         if wanted >= .draining, phase < .draining {
             phase = .draining
@@ -174,7 +216,7 @@ struct Worker: ~Copyable {
 
     /// How long the next wait may last, in milliseconds; negative is for ever.
     private mutating func patience() -> Int32 {
-        if !queue.isEmpty { return 0 }
+        if !queue.isEmpty || sweep != nil { return 0 }
         var wait = Int64.max
         if let wakeUp = timers.nextWakeUp { wait = Int64(wakeUp.count) - Int64(present.count) }
         if lastShortage != nil, let pauseEnds = acceptResumes ?? lastShortage.map({ $0 + Self.acceptRecovery }) {
@@ -205,12 +247,12 @@ struct Worker: ~Copyable {
         desk.endpoints.add(UInt64(amount), row: Int(cell), column: column.rawValue)
     }
 
-    mutating func tell(_ kind: Notice.Kind, about index: UInt32, _ error: SystemError? = nil) {
+    mutating func tell(_ kind: Notice.Kind, about index: UInt32, _ error: SystemError? = nil, streak: UInt32 = 0) {
         let connection = connections[index]
         desk.tell(
             Notice(
                 kind: kind, listener: connection.listener, upstream: connection.upstream, cell: connection.cell,
-                detail: error?.code ?? 0))
+                detail: error?.code ?? 0, streak: streak, tenancy: board.tenancy(of: connection.cell)))
     }
 }
 

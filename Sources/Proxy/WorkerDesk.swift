@@ -26,7 +26,7 @@ final class WorkerDesk: Sendable {
     let acceptIsPaused = Atomic<Bool>(false)
 
     let notices = NoticeRing()
-    /// Wakes the control thread when the ring is no longer empty.
+    /// Wakes the control thread when the ring is no longer empty, or was not emptied.
     private let noticesArrived: @Sendable () -> Void
 
     let listeners: CounterTable
@@ -49,6 +49,21 @@ final class WorkerDesk: Sendable {
 
     func tell(_ notice: Notice) {
         if notices.push(notice) { noticesArrived() }
+    }
+
+    /// Hands over what the worker had to say since the last time, as much as the ring holds at most: a worker that
+    /// goes on talking does not keep the reader. Where something is left, the reader is woken for it.
+    /// - Returns: how many notices were lost because the ring was full.
+    /// - Precondition: only the one reader calls this.
+    func takeNotices(_ body: (Notice) -> Void) -> UInt64 {
+        var left = NoticeRing.capacity
+        while left > 0, let notice = notices.pop() {
+            body(notice)
+            left -= 1
+        }
+        // Only the notice that ends the ring's emptiness wakes, and none does here.
+        if !notices.isEmpty { noticesArrived() }
+        return notices.takeLost()
     }
 
     /// The worker's last words.

@@ -187,6 +187,28 @@ package enum Kernel {
         try Outcome(remora_listen(fd, Int32(UInt16.max))).get()
     }
 
+    /// Refuses whoever connects to a listening TCP socket from now on, and resets those who wait to be accepted; other
+    /// sockets that share the port are given its share.
+    ///
+    /// It stays bound, if it was bound to a port by number: shutdown gives back one that the kernel chose. The address
+    /// is kept from others too, who could take it while nobody listens there if both allowed it (SO_REUSEADDR).
+    package static func stopListening(_ fd: Int32) {
+        _ = remora_shutdown_read(fd)
+        _ = remora_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0)
+    }
+
+    /// Undoes ``stopListening(_:)``; one that fails has changed nothing, so the address is kept from others still.
+    package static func listenAgain(_ fd: Int32) throws(SystemError) {
+        // Without it, connections of before would be in the way.
+        try setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+        do throws(SystemError) {
+            try listen(fd)
+        } catch {
+            _ = remora_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0)
+            throw error
+        }
+    }
+
     /// Whether somebody accepts connections at a local address.
     package static func answers(_ address: SocketAddress) -> Bool {
         guard let probe = try? socket(family: address.family).get() else { return false }

@@ -44,7 +44,8 @@ package struct Poller: ~Copyable {
     /// Readable while there are events, so that one poller can be watched by another.
     package var descriptor: Int32 { epoll }
     @usableFromInline let events: UnsafeMutablePointer<remora_event>
-    private let capacity: Int32
+    /// How many events a wait answers at most: one that answers as many may have left some.
+    package let capacity: Int32
 
     /// - Parameter capacity: events a wait can answer; what is left comes with the next.
     package init(capacity: Int32 = 256) throws(SystemError) {

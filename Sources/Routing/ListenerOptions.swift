@@ -22,6 +22,14 @@ package enum ListenerTarget: Hashable, Sendable {
         case .service(let name): "service:\(name)"
         }
     }
+
+    /// Whether it is the local instance of a service.
+    package var isInbound: Bool {
+        switch self {
+        case .upstream: false
+        case .service: true
+        }
+    }
 }
 
 package struct ListenerOptions: Hashable, Sendable {

@@ -13,7 +13,6 @@ extension SerfAgent {
             // Without a payload there is no coordinate, and nothing wrong.
             guard let theirs = try SerfCoordinate.read(payload: payload) else { return }
             guard vivaldi.take(roundTrip, to: member.index, at: theirs) else { throw .badCoordinate }
-            coordinates[member] = theirs
             refreshAckPayload()
         } catch {
             effects.events.append(.refused(from: row.record.address, error))

@@ -46,7 +46,6 @@ extension SerfAgent {
         row.departed = row.departed ?? now
         row.saidGoodbye = row.saidGoodbye || isOwnWord || row.standing.status == .left
         vivaldi.forget(member.index)
-        coordinates[member] = nil
         change(member, to: row, from: before, into: &effects)
     }
 

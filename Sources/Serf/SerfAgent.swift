@@ -38,8 +38,6 @@ package struct SerfAgent {
     var events: LamportRing<HeardEvent>
     var queries: LamportRing<UInt32>
     var vivaldi: Vivaldi
-    /// What peers said of themselves last. Looked up, never walked.
-    var coordinates: [MemberID: SerfCoordinate] = [:]
     /// The next push-pull is a reason to tell the fleet that we are here to stay.
     var owesJoin = true
     /// Nil while we mean to stay.
@@ -359,10 +357,5 @@ extension SerfAgent {
         for id in list.order {
             if let view = view(of: id) { body(view) }
         }
-    }
-
-    /// The round trip to a member as coordinates have it; nil until both are known.
-    package func estimatedRoundTrip(to member: MemberID) -> Duration? {
-        coordinates[member].map { vivaldi.coordinate.roundTrip(to: $0) }
     }
 }

@@ -33,8 +33,8 @@ package struct Vivaldi: Sendable {
     package private(set) var coordinate = SerfCoordinate.initial
     private var adjustments = [Double](repeating: 0, count: Vivaldi.adjustmentWindow)
     private var nextAdjustment = 0
-    /// In seconds, the latest last. Looked up, never walked.
-    private var samples: [Key: [Double]] = [:]
+    /// Looked up, never walked.
+    private var samples: [Key: Samples] = [:]
     private var random: SeededRandom
 
     /// Who was measured.
@@ -65,11 +65,8 @@ package struct Vivaldi: Sendable {
     // MARK: One step
 
     private mutating func median(with sample: Double, of peer: Key) -> Double {
-        var known = samples[peer] ?? []
-        known.append(sample)
-        if known.count > Vivaldi.samplesPerPeer { known.removeFirst() }
-        samples[peer] = known
-        return known.sorted()[known.count / 2]
+        samples[peer, default: Samples()].add(sample)
+        return samples[peer]?.median ?? sample
     }
 
     /// Vivaldi's own rule (§4.3, figure 3).
@@ -107,6 +104,29 @@ package struct Vivaldi: Sendable {
         for index in direction.indices { direction[index] = Double.random(in: -0.5..<0.5, using: &random) }
         let length = direction.length
         return length > Vivaldi.tiny ? direction / length : SIMD8(1, 0, 0, 0, 0, 0, 0, 0)
+    }
+}
+
+/// The last samples of a peer, in seconds; in place, as an array for each of them would take three times as much.
+private struct Samples {
+    private var seconds = InlineArray<3, Double>(repeating: 0)
+    private var count: UInt8 = 0
+    private var next: UInt8 = 0
+
+    mutating func add(_ sample: Double) {
+        seconds[Int(next)] = sample
+        next = (next + 1) % UInt8(Vivaldi.samplesPerPeer)
+        count = min(count + 1, UInt8(Vivaldi.samplesPerPeer))
+    }
+
+    /// The greater of two.
+    var median: Double {
+        let (a, b, c) = (seconds[0], seconds[1], seconds[2])
+        return switch count {
+        case 1: a
+        case 2: max(a, b)
+        default: max(min(a, b), min(max(a, b), c))
+        }
     }
 }
 

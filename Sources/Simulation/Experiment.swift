@@ -15,6 +15,7 @@ package enum Experiment: String, CaseIterable, Sendable {
     case partition
     case start
     case load
+    case telemetry
 
     /// What is asked where nobody chooses: those that take seconds at 250 nodes.
     package static let usual: [Experiment] = [.change, .crash, .load]
@@ -29,6 +30,7 @@ package enum Experiment: String, CaseIterable, Sendable {
         case .partition: "how long a split takes to be seen, and a healed one to be forgotten"
         case .start: "when all views are complete after all members started at once through one seed"
         case .load: "what a quiet fleet sends and keeps"
+        case .telemetry: "how old the loads are that members know of each other, at 1, 2 and 4 KiB/s"
         }
     }
 
@@ -39,7 +41,7 @@ package enum Experiment: String, CaseIterable, Sendable {
         case .change: min(max(20_000 / nodes, 1), 1000)
         case .crash: min(max(20_000 / (nodes * Experiments.waves(of: 1, nodes: nodes)), 1), 200)
         case .partition, .start: nodes <= 250 ? 3 : 1
-        case .falsePositives, .slow, .load: 1
+        case .falsePositives, .slow, .load, .telemetry: 1
         }
     }
 }

@@ -32,6 +32,7 @@ package enum Experiments {
         case .partition: try partition(options, nodes: nodes, into: &report)
         case .start: try start(options, nodes: nodes, into: &report)
         case .load: try load(options, nodes: nodes, into: &report)
+        case .telemetry: telemetry(options, nodes: nodes, into: &report)
         }
     }
 

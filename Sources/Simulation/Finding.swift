@@ -30,6 +30,13 @@ package enum Quantity: String, CaseIterable, Sendable {
     case streamBytes = "stream_bytes_per_node_second"
     case stateBytes = "state_bytes_per_node"
     case memberBytes = "state_bytes_per_known_member"
+    // Telemetry.
+    case reportAge = "report_age_seconds"
+    case reportsHeld = "reports_held_share"
+    case telemetryBytes = "telemetry_bytes_per_node_second"
+    case telemetryDatagrams = "telemetry_datagrams_per_node_second"
+    case bytesInSecond = "bytes_in_any_second"
+    case alikeInAnyOrder = "alike_in_any_order_share"
     // Over several sizes.
     case growth = "growth_per_e_fold"
     case lawResidual = "worst_residual_share"
@@ -58,6 +65,12 @@ package enum Quantity: String, CaseIterable, Sendable {
         case .streamBytes: "bytes of streams sent, idle"
         case .stateBytes: "state of a node"
         case .memberBytes: "state for a known member"
+        case .reportAge: "age of the loads known"
+        case .reportsHeld: "loads known of all others"
+        case .telemetryBytes: "bytes sent"
+        case .telemetryDatagrams: "datagrams sent"
+        case .bytesInSecond: "most bytes in any second"
+        case .alikeInAnyOrder: "alike in any order"
         case .growth: "growth"
         case .lawResidual: "largest distance from the law"
         }
@@ -69,12 +82,12 @@ package enum Quantity: String, CaseIterable, Sendable {
         case .awareNodes, .healthyDeaths: ""
         case .convergenceRounds: "rounds"
         case .firstProbe: "periods"
-        case .convergence, .firstSuspicion, .firstDetection, .fullDetection, .split, .heal, .start: "s"
-        case .completeEarly, .completeAfterExchange, .lawResidual: "%"
-        case .spreadBytes, .stateBytes, .memberBytes: "B"
+        case .convergence, .firstSuspicion, .firstDetection, .fullDetection, .split, .heal, .start, .reportAge: "s"
+        case .completeEarly, .completeAfterExchange, .lawResidual, .reportsHeld, .alikeInAnyOrder: "%"
+        case .spreadBytes, .stateBytes, .memberBytes, .bytesInSecond: "B"
         case .falseSuspicions, .falseDeaths: "/h"
-        case .datagrams: "/s"
-        case .bytes, .streamBytes: "B/s"
+        case .datagrams, .telemetryDatagrams: "/s"
+        case .bytes, .streamBytes, .telemetryBytes: "B/s"
         case .growth: "per e-fold"
         }
     }
@@ -116,22 +129,25 @@ package struct Finding: Sendable {
 }
 
 extension Finding.Condition {
-    fileprivate init(_ name: String, _ value: Value) { (self.name, self.value) = (name, value) }
+    init(_ name: String, _ value: Value) { (self.name, self.value) = (name, value) }
 
     static func round(_ round: Int) -> Self { Self("round", .integer(round)) }
     static func loss(_ share: Double) -> Self { Self("loss", .number(share)) }
     static func streamPing(_ isOn: Bool) -> Self { Self("stream_ping", .word(isOn ? "on" : "off")) }
     static func lifeguard(_ isOn: Bool) -> Self { Self("lifeguard", .word(isOn ? "on" : "off")) }
+    static func budget(_ bytesPerSecond: Int) -> Self { Self("bytes_per_second", .integer(bytesPerSecond)) }
+    static func sealed(_ isSealed: Bool) -> Self { Self("sealed", .word(isSealed ? "yes" : "no")) }
     /// Which quantity a law is of.
     static func of(_ quantity: Quantity) -> Self { Self("of", .word(quantity.rawValue)) }
     static func law(_ law: GrowthFit.Law) -> Self { Self("law", .word(law == .constant ? "constant" : "logarithmic")) }
 
     /// As a table's row says it: `round 3`.
     package var text: String {
-        switch value {
+        let name = name.replacing("_", with: " ")
+        return switch value {
         case .integer(let value): "\(name) \(value)"
         case .number(let value): "\(name) \(value.written())"
-        case .word(let word): "\(name.replacing("_", with: " ")) \(word)"
+        case .word(let word): "\(name) \(word)"
         }
     }
 }

@@ -12,12 +12,14 @@ package struct MemberReport: Codable, Hashable, Sendable {
     /// How long it has been in this state, as seen from here.
     package var sinceSeconds: Double
     package var remora: Bool
+    /// Whether the roster lists it; nil where there is none, and everybody belongs.
+    package var listed: Bool?
     /// Who accused it, on what evidence, and what came of that, as a sentence; nil where nobody did of late.
     package var reason: String?
 
     package init(
         name: String, address: String, state: String, incarnation: UInt32, tags: [String: String], zone: String?,
-        sinceSeconds: Double, remora: Bool, reason: String? = nil
+        sinceSeconds: Double, remora: Bool, listed: Bool? = nil, reason: String? = nil
     ) {
         self.name = name
         self.address = address
@@ -27,10 +29,11 @@ package struct MemberReport: Codable, Hashable, Sendable {
         self.zone = zone
         self.sinceSeconds = sinceSeconds
         self.remora = remora
+        self.listed = listed
         self.reason = reason
     }
 
-    /// Writes `zone` and `reason` as null where there is none, like the fields of endpoints.
+    /// Writes `zone`, `listed` and `reason` as null where there is none, like the fields of endpoints.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
@@ -41,6 +44,7 @@ package struct MemberReport: Codable, Hashable, Sendable {
         try container.encode(zone, forKey: .zone)
         try container.encode(sinceSeconds, forKey: .sinceSeconds)
         try container.encode(remora, forKey: .remora)
+        try container.encode(listed, forKey: .listed)
         try container.encode(reason, forKey: .reason)
     }
 }
@@ -60,6 +64,8 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package var suspect = 0
     package var dead = 0
     package var left = 0
+    /// Whether the view of the fleet is not believed: most of it vanished at once.
+    package var lastKnownGood = false
     /// Lifeguard's local health: 0 is well.
     package var healthScore = 0
     /// Messages that wait to be told.
@@ -82,6 +88,44 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package var openedStreamsTotal: UInt64 = 0
     package var refusedStreamsTotal: UInt64 = 0
     package var failedStreamsTotal: UInt64 = 0
+    /// All zero where telemetry is off.
+    package var telemetry = TelemetryReport()
+
+    package init() {}
+}
+
+/// Where the roster comes from and whether it may be out of date.
+package struct RosterReport: Codable, Hashable, Sendable {
+    /// `etcd`, or a file's path.
+    package var source: String
+    /// Members that it lists.
+    package var listed: Int
+    package var isStale: Bool
+    /// A sentence.
+    package var standing: String
+
+    package init(source: String, listed: Int, isStale: Bool, standing: String) {
+        self.source = source
+        self.listed = listed
+        self.isStale = isStale
+        self.standing = standing
+    }
+}
+
+/// What is known of the load of others, and what it costs.
+package struct TelemetryReport: Codable, Hashable, Sendable {
+    /// Remoras with services, this node apart, and how many of them have said how busy they are.
+    package var expected = 0
+    package var held = 0
+    /// Of the reports that are held, since they were measured.
+    package var ageP50Seconds = 0.0
+    package var ageP99Seconds = 0.0
+    package var oldestSeconds = 0.0
+    package var sentDatagramsTotal: UInt64 = 0
+    /// Part of the membership's, label and seal at their longest included.
+    package var sentBytesTotal: UInt64 = 0
+    package var receivedReportsTotal: UInt64 = 0
+    package var refusedMessagesTotal: UInt64 = 0
 
     package init() {}
 }

@@ -10,22 +10,28 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var uptimeSeconds: Double
     package var listeners: [ListenerReport]
     package var upstreams: [UpstreamReport]
+    /// Those beside this node.
+    package var services: [ServiceReport]
     /// Nil where the node is a member of nothing.
     package var membership: MembershipReport?
+    /// Nil where there is none, and whoever is a member belongs.
+    package var roster: RosterReport?
 
     package init(
         node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
-        membership: MembershipReport? = nil
+        services: [ServiceReport] = [], membership: MembershipReport? = nil, roster: RosterReport? = nil
     ) {
         self.node = node
         self.version = version
         self.uptimeSeconds = uptimeSeconds
         self.listeners = listeners
         self.upstreams = upstreams
+        self.services = services
         self.membership = membership
+        self.roster = roster
     }
 
-    /// Writes `membership` as null where there is none, like the fields of endpoints.
+    /// Writes `membership` and `roster` as null where there is none, like the fields of endpoints.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(node, forKey: .node)
@@ -33,7 +39,9 @@ package struct StatsReport: Codable, Hashable, Sendable {
         try container.encode(uptimeSeconds, forKey: .uptimeSeconds)
         try container.encode(listeners, forKey: .listeners)
         try container.encode(upstreams, forKey: .upstreams)
+        try container.encode(services, forKey: .services)
         try container.encode(membership, forKey: .membership)
+        try container.encode(roster, forKey: .roster)
     }
 }
 
@@ -42,6 +50,8 @@ package struct ListenerReport: Codable, Hashable, Sendable {
         case listening
         /// Accepting waits for file descriptors or memory.
         case paused
+        /// The local instance refuses connections, so callers are refused here.
+        case failing
         case draining
     }
 
@@ -97,9 +107,15 @@ package struct EndpointReport: Codable, Hashable, Sendable {
     package var reason: String
     package var weight: Int
     package var outstanding: Int = 0
+    /// As the endpoint's own sidecar counts them, from all clients; nil while it is not known.
+    package var fleetOutstanding: Int?
     package var connections: Int = 0
     package var connectionsTotal: UInt64 = 0
     package var failuresTotal: UInt64 = 0
+    /// Connections closed at rest because their endpoint was given up.
+    package var drainedTotal: UInt64 = 0
+    /// Connections aborted because their endpoint was given up.
+    package var resetTotal: UInt64 = 0
     package var receivedBytesTotal: UInt64 = 0
     package var sentBytesTotal: UInt64 = 0
 
@@ -114,7 +130,7 @@ package struct EndpointReport: Codable, Hashable, Sendable {
 }
 
 extension EndpointReport {
-    /// Writes `member` and `zone` as null where there is none, instead of leaving them out:
+    /// Writes `member`, `zone` and `fleet_outstanding` as null where there is none, instead of leaving them out:
     /// whoever reads the admin port finds every field in every endpoint.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -125,9 +141,12 @@ extension EndpointReport {
         try container.encode(reason, forKey: .reason)
         try container.encode(weight, forKey: .weight)
         try container.encode(outstanding, forKey: .outstanding)
+        try container.encode(fleetOutstanding, forKey: .fleetOutstanding)
         try container.encode(connections, forKey: .connections)
         try container.encode(connectionsTotal, forKey: .connectionsTotal)
         try container.encode(failuresTotal, forKey: .failuresTotal)
+        try container.encode(drainedTotal, forKey: .drainedTotal)
+        try container.encode(resetTotal, forKey: .resetTotal)
         try container.encode(receivedBytesTotal, forKey: .receivedBytesTotal)
         try container.encode(sentBytesTotal, forKey: .sentBytesTotal)
     }

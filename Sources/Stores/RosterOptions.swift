@@ -10,7 +10,7 @@ package enum RosterOptions: Hashable, Sendable {
 package struct EtcdOptions: Hashable, Sendable {
     package struct Endpoint: Hashable, Sendable {
         package var isSecure: Bool
-        /// As written: an IP address or a name, which the certificate has to bear.
+        /// As written, an IPv6 address without its brackets: an address or a name, which the certificate has to bear.
         package var host: String
         package var port: UInt16
 

@@ -1,4 +1,8 @@
 // An endpoint as the whole process speaks of it.
+//
+// A class, though nothing about it changes: of ten thousand endpoints all but one are the same in the next snapshot,
+// and then a snapshot takes over a reference where it would copy four strings. What workers read is copied out of it
+// into flat records, so they follow no reference.
 
 package import Vocabulary
 
@@ -21,6 +25,7 @@ package struct Fitness: Hashable, Sendable {
     }
 
     package var state: State
+    /// Says only what stays true for as long as the state does: a new one is a new snapshot.
     package var reason: String
 
     package init(_ state: State, because reason: String) {
@@ -29,25 +34,87 @@ package struct Fitness: Hashable, Sendable {
     }
 }
 
-package struct Endpoint: Hashable, Sendable {
-    package var identity: EndpointIdentity
-    package var zone: String?
-    package var weight: Weight
-    package var fitness: Fitness
-    /// What becomes of the connections that are on it.
-    package var fate: ConnectionFate
-    /// Where its load is counted, the same for all workers.
-    package var cell: LoadCells.Index
+/// What brought an endpoint the fate that its connections have.
+///
+/// A fate that stays the same from another cause is another event: who was placed on a suspect endpoint for want of a
+/// fitter one goes when it dies. What is seen from here, or said by the instance's tag, is never a cause.
+package enum FateCause: UInt8, CaseIterable, Sendable {
+    /// They go on.
+    case none
+    case suspect, dead, left
+    /// Off the roster, whatever else.
+    case unlisted
+}
 
-    package init(
-        identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, fitness: Fitness,
-        fate: ConnectionFate = .keep, cell: LoadCells.Index
+/// One endpoint at one moment; immutable, and shared by all snapshots in which nothing about it differs.
+package final class Endpoint: Sendable {
+    // What a snapshot reads of each of ten thousand comes first, within one or two cache lines.
+
+    /// What of it is the same in every snapshot, made once: a snapshot of thousands is one copy for each.
+    let record: EndpointRecord
+    /// What connect(2) takes.
+    let kernelForm: [UInt8]
+    package let fitness: Fitness
+    /// Whether the last known good view holds on to it although its member is dead.
+    package let isKept: Bool
+
+    package let identity: EndpointIdentity
+    package let zone: String?
+    /// As gossiped or configured, the same for all remoras: what rings and tables are built with.
+    package let weight: Weight
+    /// In percent of ``weight``; below 100 only in slow start.
+    package let ramp: Int
+    /// When it came into its state.
+    package let since: Instant?
+    /// What becomes of the connections that are on it.
+    package let fate: ConnectionFate
+    /// Other than ``FateCause/none`` only where ``fate`` ends connections.
+    package let cause: FateCause
+    /// Where its load is counted, the same for all workers.
+    package let cell: LoadCells.Index
+
+    package convenience init(
+        identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, ramp: Int = 100,
+        fitness: Fitness, since: Instant? = nil, fate: ConnectionFate = .keep, cause: FateCause = .none,
+        isKept: Bool = false, cell: LoadCells.Index
     ) {
+        self.init(
+            identity: identity, zone: zone, weight: weight, ramp: ramp, fitness: fitness, since: since, fate: fate,
+            cause: cause, isKept: isKept, cell: cell, kernelForm: identity.address.kernelForm)
+    }
+
+    /// - Parameter kernelForm: of the identity's address, made once for all that follow each other.
+    init(
+        identity: EndpointIdentity, zone: String?, weight: Weight, ramp: Int, fitness: Fitness, since: Instant?,
+        fate: ConnectionFate, cause: FateCause, isKept: Bool, cell: LoadCells.Index, kernelForm: [UInt8]
+    ) {
+        precondition((1...100).contains(ramp), "a share is 1 to 100 percent")
         self.identity = identity
         self.zone = zone
         self.weight = weight
+        self.ramp = ramp
         self.fitness = fitness
+        self.since = since
         self.fate = fate
+        self.cause = cause
+        self.isKept = isKept
         self.cell = cell
+        self.kernelForm = kernelForm
+        record = EndpointRecord(
+            addressOffset: 0, addressLength: UInt16(kernelForm.count), isLocal: identity.address.isLocal, fate: fate,
+            cell: cell, weight: max(1, weight.value * UInt32(ramp) / 100), ringWeight: UInt16(weight.value),
+            eligibility: .none)
+    }
+
+    /// What draws are made with: the weight, or its part in slow start, never zero.
+    package var share: UInt32 { record.weight }
+
+    /// Whether the panic threshold counts it, and panic uses it.
+    package var isKnown: Bool {
+        switch fitness.state {
+        case .fit, .suspect, .failing, .ejected, .full: true
+        case .draining, .left, .unlisted: false
+        case .dead: isKept
+        }
     }
 }

@@ -113,7 +113,7 @@ package final class LoadCells: @unchecked Sendable {
 
     /// Gives a cell back. Connections that still count in it keep it from being reused until they end.
     /// - Precondition: no worker reads a snapshot any more that names it, or an old endpoint's
-    ///   connections would count for the new one; ``EndpointRegistry/reclaim(acknowledged:)`` sees to that.
+    ///   connections would count for the new one; ``Discovery/reclaim(acknowledged:at:)`` sees to that.
     package func release(_ index: Index) {
         free.withLock { $0.returned.append(index) }
     }

@@ -43,6 +43,10 @@ package enum EndpointSource: Hashable, Sendable {
 }
 
 /// What becomes of the connections on an endpoint whose member is suspect, dead or has left.
+///
+/// In memory it is one byte: workers keep one per connection's endpoint.
+@frozen
+@usableFromInline
 package enum ConnectionFate: String, CaseIterable, Sendable {
     /// They go on.
     case keep

@@ -3,8 +3,26 @@
 // The control thread builds a snapshot, workers read it through `records` and
 // `candidates` without retaining anything, and connections in flight hold no
 // more of it than a load cell's index; so replacing a snapshot costs them nothing.
+//
+// Who may be picked is decided here, once for all workers: two tiers, of which the
+// second counts only where nothing in the first is eligible, and the panic threshold
+// that makes one tier of everyone who is known.
+//
+// It is built as a whole each time, one flat copy per endpoint: the module's page
+// says what 10,000 cost. Not taken: patching a copy of the one before, a second way
+// to build that would have to agree with the first.
 
 internal import Vocabulary
+
+/// Whether an endpoint gets new connections.
+@frozen
+@usableFromInline
+package enum Eligibility: UInt8, Sendable {
+    case none
+    /// Only where none that is preferred has room or is left to try.
+    case reserve
+    case preferred
+}
 
 /// What a worker reads of an endpoint: plain values, no references.
 @frozen
@@ -15,8 +33,15 @@ package struct EndpointRecord: Sendable {
     @usableFromInline package var addressLength: UInt16
     /// Whether connecting takes no longer than a system call (loopback or unix).
     @usableFromInline package var isLocal: Bool
+    /// What becomes of the connections that are on it: a state, not a command, so that a worker that misses a
+    /// snapshot in between has missed nothing.
+    @usableFromInline package var fate: ConnectionFate
     @usableFromInline package var cell: LoadCells.Index
+    /// What draws are made with; less than ``ringWeight`` in slow start.
     @usableFromInline package var weight: UInt32
+    /// As gossiped or configured: what rings and tables are built with, so that all remoras agree.
+    @usableFromInline package var ringWeight: UInt16
+    @usableFromInline package var eligibility: Eligibility
 }
 
 /// An immutable upstream.
@@ -25,14 +50,24 @@ package struct EndpointRecord: Sendable {
 @safe
 package final class UpstreamSnapshot: @unchecked Sendable {
     package let options: UpstreamOptions
+    /// Sorted by their members' names; in the order of the config where that names them.
     package let endpoints: [Endpoint]
     /// Goes up with every new snapshot of the same upstream.
     package let version: UInt64
 
+    /// How many endpoints the panic threshold counts.
+    package let knownCount: Int
+    package let fitCount: Int
+    /// Whether so few of the known endpoints are fit that all of them are used alike.
+    package let isPanicking: Bool
+
     /// One per endpoint, in the order of ``endpoints``.
     package let records: UnsafeBufferPointer<EndpointRecord>
-    /// Indices into ``records`` of the endpoints that may be given connections.
+    /// Indices into ``records`` of the endpoints that may be given connections: first those of
+    /// ``Eligibility/preferred``, then those of ``Eligibility/reserve``.
     package let candidates: UnsafeBufferPointer<UInt32>
+    /// How many of ``candidates`` are preferred.
+    package let preferredCount: Int
     /// The kernel's form of every address, each at a multiple of 8; see ``EndpointRecord/addressOffset``.
     package let addressBytes: UnsafeRawBufferPointer
 
@@ -40,24 +75,40 @@ package final class UpstreamSnapshot: @unchecked Sendable {
         self.options = options
         self.endpoints = endpoints
         self.version = version
-        let kernelForms = endpoints.map(\.identity.address.kernelForm)
-        let fit = endpoints.indices.filter { endpoints[$0].fitness.state == .fit }
-        let records = UnsafeMutableBufferPointer<EndpointRecord>.allocate(capacity: endpoints.count)
-        let candidates = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: fit.count)
-        let addressBytes = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: kernelForms.reduce(0) { $0 + Self.paddedCount($1) }, alignment: 8)
-        var offset = 0
-        for (index, (endpoint, form)) in zip(endpoints, kernelForms).enumerated() {
-            unsafe UnsafeMutableRawBufferPointer(rebasing: addressBytes[offset...]).copyBytes(from: form)
-            unsafe records.initializeElement(
-                at: index,
-                to: EndpointRecord(
-                    addressOffset: UInt32(offset), addressLength: UInt16(form.count),
-                    isLocal: endpoint.identity.address.isLocal, cell: endpoint.cell, weight: endpoint.weight.value))
-            offset += Self.paddedCount(form)
+        var counted = (known: 0, fit: 0, suspect: 0, bytes: 0)
+        for endpoint in endpoints {
+            if endpoint.isKnown { counted.known += 1 }
+            if endpoint.fitness.state == .fit { counted.fit += 1 }
+            if endpoint.fitness.state == .suspect { counted.suspect += 1 }
+            counted.bytes += Self.padded(Int(endpoint.record.addressLength))
         }
-        for (position, index) in fit.enumerated() {
-            unsafe candidates.initializeElement(at: position, to: UInt32(index))
+        knownCount = counted.known
+        fitCount = counted.fit
+        isPanicking = counted.fit * 100 < options.panicThresholdPercent * counted.known
+        preferredCount = isPanicking ? counted.known : counted.fit
+
+        let records = UnsafeMutableBufferPointer<EndpointRecord>.allocate(capacity: endpoints.count)
+        let candidates = UnsafeMutableBufferPointer<UInt32>.allocate(
+            capacity: isPanicking ? counted.known : counted.fit + counted.suspect)
+        let addressBytes = UnsafeMutableRawBufferPointer.allocate(byteCount: counted.bytes, alignment: 8)
+        var (offset, preferred, reserve) = (0, 0, preferredCount)
+        for index in endpoints.indices {
+            let endpoint = endpoints[index]
+            var record = endpoint.record
+            record.addressOffset = UInt32(offset)
+            record.eligibility = Self.eligibility(of: endpoint, inPanic: isPanicking)
+            unsafe records.initializeElement(at: index, to: record)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: addressBytes[offset...]).copyBytes(from: endpoint.kernelForm)
+            offset += Self.padded(Int(record.addressLength))
+            switch record.eligibility {
+            case .none: break
+            case .preferred:
+                unsafe candidates.initializeElement(at: preferred, to: UInt32(index))
+                preferred += 1
+            case .reserve:
+                unsafe candidates.initializeElement(at: reserve, to: UInt32(index))
+                reserve += 1
+            }
         }
         unsafe self.records = UnsafeBufferPointer(records)
         unsafe self.candidates = UnsafeBufferPointer(candidates)
@@ -70,7 +121,16 @@ package final class UpstreamSnapshot: @unchecked Sendable {
         unsafe addressBytes.deallocate()
     }
 
-    private static func paddedCount(_ form: [UInt8]) -> Int { (form.count + 7) & ~7 }
+    private static func eligibility(of endpoint: Endpoint, inPanic: Bool) -> Eligibility {
+        if inPanic { return endpoint.isKnown ? .preferred : .none }
+        switch endpoint.fitness.state {
+        case .fit: return .preferred
+        case .suspect: return .reserve
+        case .failing, .draining, .ejected, .full, .dead, .left, .unlisted: return .none
+        }
+    }
+
+    private static func padded(_ length: Int) -> Int { (length + 7) & ~7 }
 }
 
 // MARK: - What a worker reads
@@ -111,9 +171,12 @@ package final class UpstreamSet: Sendable {
     package let version: UInt64
     /// An upstream keeps its place for as long as the process lives; listeners refer to it by that.
     package let upstreams: [UpstreamSnapshot]
+    /// Nil: what gossip says of the fleet is believed.
+    package let lastKnownGood: LastKnownGood.InForce?
 
-    package init(version: UInt64, upstreams: [UpstreamSnapshot]) {
+    package init(version: UInt64, upstreams: [UpstreamSnapshot], lastKnownGood: LastKnownGood.InForce? = nil) {
         self.version = version
         self.upstreams = upstreams
+        self.lastKnownGood = lastKnownGood
     }
 }

@@ -13,10 +13,19 @@ struct PickReport {
         var counts: Counts
     }
 
+    struct ChangeRow {
+        var scenario: Scenario
+        var timing: ChangeTiming
+    }
+
+    /// Where one change among many is timed; what the issue of discovery promises speaks of as many.
+    static let changedEndpoints = 10_000
+
     /// Where instructions and allocations are counted; they hardly depend on the number but for `least_request`.
     static let countedEndpoints = 1000
 
     var rows: [Row] = []
+    var changes: [ChangeRow] = []
     /// The control first; empty where there is no valgrind.
     var counted: [CountedRow] = []
 
@@ -27,6 +36,12 @@ struct PickReport {
                     let scenario = Scenario(policy: policy, endpoints: endpoints, weights: weights)
                     rows.append(Row(scenario: scenario, timing: Timing(scenario)))
                 }
+            }
+        }
+        for policy in policies {
+            for weights in weights {
+                let scenario = Scenario(policy: policy, endpoints: Self.changedEndpoints, weights: weights)
+                changes.append(ChangeRow(scenario: scenario, timing: ChangeTiming(scenario)))
             }
         }
         // A counter that does not see the control's object at each turn sees nothing.
@@ -49,6 +64,17 @@ struct PickReport {
                 pad(row.scenario.policy.rawValue, 15) + pad(row.scenario.weights.rawValue, 9)
                     + right("\(row.scenario.endpoints)", 9) + right(fixed(row.timing.alone, 1), 11)
                     + right(fixed(row.timing.shared, 1), 20) + right(fixed(row.timing.adoption / 1000, 1), 13))
+        }
+        lines.append("")
+        lines.append(
+            "One change among \(Self.changedEndpoints) endpoints: microseconds of the control thread, of a worker.")
+        lines.append("policy         weights  a state, published  a member, published    adopted")
+        for row in changes {
+            lines.append(
+                pad(row.scenario.policy.rawValue, 15) + pad(row.scenario.weights.rawValue, 9)
+                    + right(fixed(row.timing.publishState / 1000, 1), 18)
+                    + right(fixed(row.timing.publishMember / 1000, 1), 21)
+                    + right(fixed(row.timing.adopt / 1000, 1), 11))
         }
         lines.append("")
         if counted.isEmpty {
@@ -75,13 +101,23 @@ struct PickReport {
             "adoption_nanoseconds": \(fixed(row.timing.adoption, 0))}
             """
         }
+        let changed = changes.map { row in
+            """
+            {"policy": "\(row.scenario.policy.rawValue)", "weights": "\(row.scenario.weights.rawValue)", \
+            "endpoints": \(row.scenario.endpoints), \
+            "publish_state_nanoseconds": \(fixed(row.timing.publishState, 0)), \
+            "publish_member_nanoseconds": \(fixed(row.timing.publishMember, 0)), \
+            "adoption_nanoseconds": \(fixed(row.timing.adopt, 0))}
+            """
+        }
         let counts = counted.map { row in
             """
             {"policy": "\(row.policy)", "endpoints": \(Self.countedEndpoints), "weights": "mixed", \
             "instructions": \(fixed(row.counts.instructions, 1)), "allocations": \(fixed(row.counts.allocations, 3))}
             """
         }
-        return "{\"timed\": [\(timed.joined(separator: ", "))], \"counted\": [\(counts.joined(separator: ", "))]}"
+        return "{\"timed\": [\(timed.joined(separator: ", "))], \"changes\": [\(changed.joined(separator: ", "))], "
+            + "\"counted\": [\(counts.joined(separator: ", "))]}"
     }
 }
 

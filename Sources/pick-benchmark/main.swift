@@ -1,4 +1,4 @@
-// What a pick costs: by policy, number of endpoints and weights.
+// What a pick costs: by policy, number of endpoints and weights; and what a change of endpoints costs.
 //
 //     swift run -c release pick-benchmark            the whole table, about a minute
 //     swift run -c release pick-benchmark --json     the same as one object

@@ -7,7 +7,7 @@ struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
         abstract: "Run real cores in a seeded world: the same seed prints the same bytes.",
-        subcommands: [SimulateMembershipCommand.self])
+        subcommands: [SimulateMembershipCommand.self, SimulateBalancingCommand.self])
 }
 
 /// Measures a fleet's membership layer, and prints each figure beside what a formula says of it.
@@ -44,7 +44,7 @@ struct SimulateMembershipCommand: ParsableCommand {
         _ = try fleet.experimentOptions()
         if record != nil, try !fleet.isOneRun() {
             throw ValidationError(
-                "--record needs one run; add --experiment NAME (false-positives and slow compare several) and --runs 1, "
+                "--record needs one run; add --experiment NAME (false-positives, slow and telemetry compare several) and --runs 1, "
                     + "with one size in --nodes")
         }
     }

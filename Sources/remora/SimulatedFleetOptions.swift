@@ -100,8 +100,8 @@ extension SimulatedFleetOptions {
     /// Whether these ask for one world only.
     func isOneRun() throws -> Bool {
         let options = try experimentOptions()
-        // These two compare several worlds.
-        let compares = options.experiments.contains(.falsePositives) || options.experiments.contains(.slow)
+        // These compare several worlds.
+        let compares = options.experiments.contains { [Experiment.falsePositives, .slow, .telemetry].contains($0) }
         return options.nodes.count == 1 && options.experiments.count == 1 && options.runs == 1 && !compares
     }
 

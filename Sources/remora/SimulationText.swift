@@ -22,7 +22,7 @@ enum SimulationText {
     }
 
     /// Items with two blanks between, on lines that a terminal does not break.
-    private static func lines(of items: [String]) -> String {
+    static func lines(of items: [String]) -> String {
         var (text, width) = ("", 0)
         for item in items {
             if width > 0 {
@@ -90,7 +90,7 @@ enum SimulationText {
         return .object(members)
     }
 
-    private static func json(_ value: Finding.Condition.Value) -> JSONText {
+    static func json(_ value: Finding.Condition.Value) -> JSONText {
         switch value {
         case .integer(let value): .integer(value)
         case .number(let value): number(value)
@@ -99,7 +99,7 @@ enum SimulationText {
     }
 
     /// JSON has neither infinity nor what is no number.
-    private static func number(_ value: Double?) -> JSONText {
+    static func number(_ value: Double?) -> JSONText {
         guard let value, value.isFinite else { return .null }
         return .number(value)
     }
@@ -109,7 +109,7 @@ enum SimulationText {
 
 extension SimulationText {
     /// One parameter, in both forms.
-    private struct Parameter {
+    struct Parameter {
         let name: String
         let text: String
         let json: JSONText
@@ -130,6 +130,11 @@ extension SimulationText {
         init(_ name: String, _ values: [Int]) {
             (self.name, text) = (name, values.map(String.init).joined(separator: ","))
             json = .array(values.map { .integer($0) })
+        }
+
+        init(_ name: String, shares: [Double]) {
+            (self.name, text) = (name, shares.map { $0.written(significant: 6) }.joined(separator: ","))
+            json = .array(shares.map { .number($0) })
         }
     }
 

@@ -20,7 +20,7 @@ struct AdminServerTests {
             #expect(answer.status == 200)
             #expect(
                 answer.body
-                    == #"{"members":[{"address":"10.0.0.1:7946","incarnation":3,"name":"edge-001","reason":null,"remora":true,"since_seconds":61.5,"state":"alive","tags":{"camelCase":"x y","zone":"pacific"},"zone":"pacific"},{"address":"10.0.0.2:7946","incarnation":1,"name":"queue-1","reason":"edge-001 declared it dead.","remora":false,"since_seconds":0.25,"state":"dead","tags":{},"zone":null}]}"#
+                    == #"{"members":[{"address":"10.0.0.1:7946","incarnation":3,"listed":null,"name":"edge-001","reason":null,"remora":true,"since_seconds":61.5,"state":"alive","tags":{"camelCase":"x y","zone":"pacific"},"zone":"pacific"},{"address":"10.0.0.2:7946","incarnation":1,"listed":null,"name":"queue-1","reason":"edge-001 declared it dead.","remora":false,"since_seconds":0.25,"state":"dead","tags":{},"zone":null}]}"#
                     + "\n")
             #expect(try ReportJSON.decode(MembersReport.self, from: Array(answer.body.utf8)) == .example)
         }

@@ -24,7 +24,10 @@ struct ReportJSONTests {
     func fields() throws {
         let body = try ReportJSON.encode(StatsReport.example)
         let stats = try #require(JSONSerialization.jsonObject(with: body) as? [String: Any])
-        #expect(Set(stats.keys) == ["node", "version", "uptime_seconds", "listeners", "upstreams", "membership"])
+        #expect(
+            Set(stats.keys) == [
+                "node", "version", "uptime_seconds", "listeners", "upstreams", "services", "membership", "roster",
+            ])
         // There is none, and that is said.
         #expect(stats["membership"] is NSNull)
         var member = StatsReport.example
@@ -38,6 +41,13 @@ struct ReportJSONTests {
                 "received_datagrams_total", "sent_datagrams_total", "received_bytes_total", "sent_bytes_total",
                 "refused_datagrams_total", "refused_messages_total", "read_pauses_total", "unsent_datagrams_total",
                 "accepted_streams_total", "opened_streams_total", "refused_streams_total", "failed_streams_total",
+                "last_known_good", "telemetry",
+            ])
+        let telemetry = try #require(membership["telemetry"] as? [String: Any])
+        #expect(
+            Set(telemetry.keys) == [
+                "expected", "held", "age_p50_seconds", "age_p99_seconds", "oldest_seconds", "sent_datagrams_total",
+                "sent_bytes_total", "received_reports_total", "refused_messages_total",
             ])
         let listener = try #require((stats["listeners"] as? [[String: Any]])?.first)
         #expect(
@@ -57,9 +67,10 @@ struct ReportJSONTests {
         let endpoint = try #require((upstream["endpoints"] as? [[String: Any]])?.first)
         #expect(
             Set(endpoint.keys) == [
-                "address", "member", "zone", "state", "reason", "weight", "outstanding", "connections",
+                "address", "member", "zone", "state", "reason", "weight", "outstanding", "fleet_outstanding",
+                "connections",
                 "connections_total",
-                "failures_total", "received_bytes_total", "sent_bytes_total",
+                "failures_total", "drained_total", "reset_total", "received_bytes_total", "sent_bytes_total",
             ])
     }
 

@@ -21,7 +21,7 @@ struct Fixture: ~Copyable {
 
     init(
         weights: [Int], balance: BalancePolicy, seed: UInt64, maxConnections: Int? = nil, maxOutstanding: Int? = nil,
-        fit: (Int) -> Bool = { _ in true }
+        panicThresholdPercent: Int = 0, state: (Int) -> Fitness.State = { _ in .fit }
     ) {
         cells = LoadCells(capacity: max(1, weights.count))
         endpoints = weights.indices.map { LoadCells.Index($0) }
@@ -29,15 +29,14 @@ struct Fixture: ~Copyable {
         options = UpstreamOptions(
             name: "tested", endpoints: [], balance: balance, maxConnections: maxConnections,
             maxOutstanding: maxOutstanding)
+        options.panicThresholdPercent = panicThresholdPercent
         balancer = Balancer(cells: cells)
         random = SeededRandom(seed: seed)
-        adopt(weights.enumerated().map { (endpoint: $0, weight: $1) }, fit: fit)
+        adopt(weights.enumerated().map { (endpoint: $0, weight: $1) }, state: state)
     }
 
-    var candidateCount: Int { balancer.candidateCount }
-
     /// Adopts a snapshot of these endpoints, in this order.
-    mutating func adopt(_ members: [(endpoint: Int, weight: Int)], fit: (Int) -> Bool = { _ in true }) {
+    mutating func adopt(_ members: [(endpoint: Int, weight: Int)], state: (Int) -> Fitness.State = { _ in .fit }) {
         adopted = members.map(\.endpoint)
         let snapshot = UpstreamSnapshot(
             options: options,
@@ -46,7 +45,7 @@ struct Fixture: ~Copyable {
                     identity: EndpointIdentity(
                         address: .ipv4(.init(bits: 0x0A00_0000 + UInt32(member.endpoint)), port: 80)),
                     weight: Weight(member.weight),
-                    fitness: Fitness(fit(member.endpoint) ? .fit : .failing, because: "The test says so."),
+                    fitness: Fitness(state(member.endpoint), because: "The test says so."),
                     cell: endpoints[member.endpoint])
             })
         balancer.adopt(snapshot, random: &random)

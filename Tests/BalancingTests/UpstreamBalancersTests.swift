@@ -25,10 +25,11 @@ struct UpstreamBalancersTests {
     @Test("Each upstream is picked from by itself, in what was published last")
     func adoption() throws {
         let cells = LoadCells()
-        var registry = EndpointRegistry(cells: cells)
+        let now = Instant(nanoseconds: 0)
+        var discovery = try Discovery(
+            upstreams: [Self.upstream("a", ports: 1...9), Self.upstream("b", ports: 11...19)], cells: cells, at: now)
         var random = SeededRandom(seed: 1)
-        let publication = UpstreamPublication(
-            try registry.nextSet(for: [Self.upstream("a", ports: 1...9), Self.upstream("b", ports: 11...19)]))
+        let publication = UpstreamPublication(discovery.current)
         var reader = publication.makeReader()
         var balancers = UpstreamBalancers(cells: cells)
         #expect(reader.adopt { balancers.adopt($0, random: &random) })
@@ -42,7 +43,7 @@ struct UpstreamBalancersTests {
         }
         // When one upstream loses its endpoints, one changes and one is new
         publication.publish(
-            try registry.nextSet(for: [Self.upstream("c", ports: 31...39), Self.upstream("b", ports: 21...29)]))
+            try discovery.configure([Self.upstream("c", ports: 31...39), Self.upstream("b", ports: 21...29)], at: now))
         #expect(reader.adopt { balancers.adopt($0, random: &random) })
         publication.reclaim()
         #expect(publication.heldCount == 1)
@@ -60,18 +61,19 @@ struct UpstreamBalancersTests {
     @Test("An upstream that did not change goes on in its round")
     func unchangedUpstream() throws {
         let cells = LoadCells()
-        var registry = EndpointRegistry(cells: cells)
+        let now = Instant(nanoseconds: 0)
         var random = SeededRandom(seed: 1)
         let turns = Self.upstream("turns", ports: 1...5, balance: .roundRobin)
+        var discovery = try Discovery(upstreams: [turns], cells: cells, at: now)
         var balancers = UpstreamBalancers(cells: cells)
         // The sets outlive the balancers, as a publication sees to.
-        var sets = [try registry.nextSet(for: [turns])]
+        var sets = [discovery.current]
         balancers.adopt(sets[0], random: &random)
         var ports: Set<UInt16> = []
         for step in 0..<5 {
             if let port = Self.port(&balancers, from: 0, random: &random) { ports.insert(port) }
             sets.append(
-                try registry.nextSet(for: [turns, Self.upstream("other", ports: 20...UInt16(21 + step))]))
+                try discovery.configure([turns, Self.upstream("other", ports: 20...UInt16(21 + step))], at: now))
             balancers.adopt(sets[step + 1], random: &random)
         }
         #expect(ports == [1, 2, 3, 4, 5])

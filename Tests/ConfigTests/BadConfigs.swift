@@ -8,54 +8,30 @@ extension BadFile {
             """
             upstreams: [{name: web, endpoints: [10.0.0.1:80]}]
             listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
-            membership:
-              bind: 10.0.0.17:7946
-              telemetry: {bytes_per_second: 2KiB}
-              roster: {file: /etc/remora/roster.yaml}
-            services: []
             access_log: {path: /tmp/a}
             leases: ~
             """,
             faults: [
-                "edge.yaml:5:3: error: telemetry is not available yet; remove it",
-                "edge.yaml:6:3: error: roster is not available yet; remove it",
-                "edge.yaml:7:1: error: services is not available yet; remove it",
-                "edge.yaml:8:1: error: access_log is not available yet; remove it",
-                "edge.yaml:9:1: error: leases is not available yet; remove it",
+                "edge.yaml:3:1: error: access_log is not available yet; remove it",
+                "edge.yaml:4:1: error: leases is not available yet; remove it",
             ]),
         BadFile(
             "Keys of upstreams of later",
             """
             upstreams:
             - name: web
-              service: web
+              endpoints: [10.0.0.1:80]
               hash: {key: source_ip}
               zone_aware: true
-              on_suspect: keep
-              on_dead: reset
-              on_left: drain
               max_connection_age: 0s
-              outlier: {}
-              slow_start: 0s
-              panic_threshold_percent: 30
               tls: {}
-            - name: api
-              members: {port: 80}
             listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
             """,
             faults: [
-                "edge.yaml:3:3: error: service is not available yet; use endpoints",
                 "edge.yaml:4:3: error: hash is not available yet; remove it",
                 "edge.yaml:5:3: error: zone_aware is not available yet; remove it",
-                "edge.yaml:6:3: error: on_suspect is not available yet; remove it",
-                "edge.yaml:7:3: error: on_dead is not available yet; remove it",
-                "edge.yaml:8:3: error: on_left is not available yet; remove it",
-                "edge.yaml:9:3: error: max_connection_age is not available yet; remove it",
-                "edge.yaml:10:3: error: outlier is not available yet; remove it",
-                "edge.yaml:11:3: error: slow_start is not available yet; remove it",
-                "edge.yaml:12:3: error: panic_threshold_percent is not available yet; remove it",
-                "edge.yaml:13:3: error: tls is not available yet; remove it",
-                "edge.yaml:15:3: error: members is not available yet; use endpoints",
+                "edge.yaml:6:3: error: max_connection_age is not available yet; remove it",
+                "edge.yaml:7:3: error: tls is not available yet; remove it",
             ]),
         BadFile(
             "Keys of listeners of later",
@@ -64,7 +40,7 @@ extension BadFile {
             listeners:
             - name: in
               bind: 127.0.0.1:80
-              service: web
+              upstream: web
               tls: {}
               fence: lease
             - name: out
@@ -72,7 +48,6 @@ extension BadFile {
               sni: []
             """,
             faults: [
-                "edge.yaml:5:3: error: service is not available yet; use upstream",
                 "edge.yaml:6:3: error: tls is not available yet; remove it",
                 "edge.yaml:7:3: error: fence is not available yet; remove it",
                 "edge.yaml:10:3: error: sni is not available yet; use upstream",
@@ -88,11 +63,11 @@ extension BadFile {
             listeners: [{}]
             """,
             faults: [
-                "edge.yaml:1:13: error: an upstream needs endpoints; add endpoints: a list with at least one endpoint",
+                "edge.yaml:1:13: error: an upstream needs endpoints, service or members; add one",
                 "edge.yaml:1:13: error: an upstream needs name; add name: 1 to 64 letters, digits, '.', '_' or '-'",
                 "edge.yaml:2:13: error: a listener needs bind; add bind: host:port, [v6]:port or unix:/path",
                 "edge.yaml:2:13: error: a listener needs name; add name: 1 to 64 letters, digits, '.', '_' or '-'",
-                "edge.yaml:2:13: error: a listener needs upstream; add upstream: 1 to 64 letters, digits, '.', '_' or '-'",
+                "edge.yaml:2:13: error: a listener needs upstream or service; add one",
             ]),
         BadFile(
             "No listeners",

@@ -168,6 +168,15 @@ extension BadFile {
                 "edge.yaml:3:75: error: probe_timeout 3s is longer than probe_interval 2s; write a shorter one"
             ]),
         BadFile(
+            "A budget in which no report fits",
+            """
+            \(rest)
+            membership: {bind: 10.0.0.17:7946, telemetry: {bytes_per_second: 1023B}}
+            """,
+            faults: [
+                "edge.yaml:3:66: error: bytes_per_second 1023B leaves no room for a report; write 1KiB or more, or 0B to send none"
+            ]),
+        BadFile(
             "Tags that gossip cannot carry",
             """
             \(rest)
@@ -175,7 +184,7 @@ extension BadFile {
             node: {name: a, tags: {a: "\(String(repeating: "x", count: 250))", b: "\(String(repeating: "x", count: 246))"}}
             """,
             faults: [
-                "edge.yaml:4:23: error: the tags of this node take 519 bytes, zone and remora's own included; gossip carries 512, so shorten them"
+                "edge.yaml:4:23: error: the tags of this node take 523 bytes, zone and remora's own included; gossip carries 512, so shorten them"
             ]),
         BadFile(
             "Tags that are remora's, or say otherwise",

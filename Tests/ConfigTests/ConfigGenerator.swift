@@ -8,12 +8,24 @@ struct ConfigGenerator {
 
     mutating func config() -> JSONDocument {
         let upstreams = 1 + random.below(3)
+        let services = random.below(3)
+        // The first of the services have inbound listeners.
+        let inbound = random.below(services + 1)
+        let hasFleet = random.chance(50)
+        var listeners = (0..<inbound).map { listener($0, to: ("service", "s\($0)")) }
+        for number in inbound...inbound + random.below(3) {
+            listeners.append(listener(number, to: ("upstream", "u\(random.below(upstreams))")))
+        }
         var members: [JSONDocument.Member] = [
-            .init(key: "upstreams", value: .list((0..<upstreams).map { upstream($0) })),
-            .init(key: "listeners", value: .list((0...random.below(3)).map { listener($0, of: upstreams) })),
+            .init(key: "upstreams", value: .list((0..<upstreams).map { upstream($0, hasFleet: hasFleet) })),
+            .init(key: "listeners", value: .list(listeners)),
         ]
+        if services > 0 {
+            members.append(
+                .init(key: "services", value: .list((0..<services).map { service($0, isInbound: $0 < inbound) })))
+        }
         if random.chance(50) { members.append(.init(key: "node", value: node())) }
-        if random.chance(50) { members.append(.init(key: "membership", value: membership())) }
+        if hasFleet { members.append(.init(key: "membership", value: membership(isLocal: inbound > 0))) }
         if random.chance(50) { members.append(.init(key: "admin", value: admin())) }
         if random.chance(50) {
             members.append(.init(key: "shutdown", value: some([("drain", duration(below: 86_400))])))
@@ -50,7 +62,44 @@ struct ConfigGenerator {
         ])
     }
 
-    private mutating func membership() -> JSONDocument {
+    private mutating func service(_ number: Int, isInbound: Bool) -> JSONDocument {
+        let addresses = ["127.0.0.1:\(9_000 + number)", "[::1]:\(9_000 + number)"]
+        let probe: (String, JSONDocument) =
+            random.chance(50) ? ("http", .text("/healthz?n=\(number)")) : ("tcp", .flag(true))
+        // An interval beyond every time-out, the default among them.
+        let health = with(
+            [probe],
+            [
+                ("interval", .text("\(2 + random.below(60))s")), ("timeout", .text("\(10 + random.below(1_990))ms")),
+                ("fall", .integer(1 + random.below(100))), ("rise", .integer(1 + random.below(100))),
+            ])
+        return with(
+            [
+                ("name", .text("s\(number)")),
+                ("address", .text(random.pick(isInbound ? addresses + ["unix:/run/s\(number)"] : addresses))),
+            ],
+            [
+                ("advertise", .text("10.0.0.17:\(9_000 + number)")), ("weight", .integer(1 + random.below(10_000))),
+                ("health", health),
+            ])
+    }
+
+    private mutating func roster() -> JSONDocument {
+        guard random.chance(70) else { return .mapping([.init(key: "file", value: .text("/etc/roster.yaml"))]) }
+        var members: [(String, JSONDocument)] = [
+            ("endpoints", .list((0...random.below(3)).map { .text("https://etcd-\($0):2379") }))
+        ]
+        if random.chance(50) { members += [("username", .text("remora")), ("password_file", .text("/run/password"))] }
+        if random.chance(50) { members += [("certificate", .text("/c.pem")), ("key", .text("/k.pem"))] }
+        return .mapping([
+            .init(
+                key: "etcd",
+                value: with(members, [("prefix", .text("/\(random.word())/")), ("ca", .text("/etc/ca.pem"))]))
+        ])
+    }
+
+    /// - Parameter isLocal: at an address that only this machine reaches, as listeners may be.
+    private mutating func membership(isLocal: Bool) -> JSONDocument {
         let keys = [
             "AAECAwQFBgcICQoLDA0ODw==", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
@@ -64,10 +113,12 @@ struct ConfigGenerator {
             ("push_pull_interval", duration(below: 3_600)),
         ])
         let seeds = (0..<random.below(3)).map { JSONDocument.text("10.0.0.\($0):7946") }
+        let budgets = ["0B", "\(1_024 + random.below(9_000))B", "\(1 + random.below(1_000))KiB"]
         return with(
-            [("bind", .text(random.pick(["10.0.0.17:7946", "127.0.0.9:0"])))],
-            [
-                ("advertise", .text("192.0.2.\(random.below(256)):7946")), ("join", .list(seeds)),
+            [("bind", .text(isLocal ? "127.0.0.9:0" : random.pick(["10.0.0.17:7946", "127.0.0.9:0"])))],
+            (isLocal ? [] : [("advertise", .text("192.0.2.\(random.below(256)):7946"))]) + [
+                ("join", .list(seeds)), ("roster", roster()),
+                ("telemetry", some([("bytes_per_second", .text(random.pick(budgets)))])),
                 ("profile", .text(random.pick(["lan", "wan", "local"]))),
                 ("keys", .list((0...random.below(3)).map { _ in .text(random.pick(keys)) })),
                 ("label", .text("edge \(random.word())")), ("reclaim_after", duration(below: 86_400)),
@@ -95,13 +146,33 @@ struct ConfigGenerator {
             [("weight", .integer(1 + random.below(10_000))), ("zone", .text("z"))])
     }
 
-    private mutating func upstream(_ number: Int) -> JSONDocument {
-        with(
+    /// - Parameter hasFleet: whether its endpoints may come from there.
+    private mutating func upstream(_ number: Int, hasFleet: Bool) -> JSONDocument {
+        let source: (String, JSONDocument) =
+            switch hasFleet ? random.below(3) : 0 {
+            case 0: ("endpoints", .list((0...random.below(3)).map { endpoint($0) }))
+            case 1: ("service", .text("s\(random.below(9))"))
+            default:
+                (
+                    "members",
+                    with(
+                        [("port", .integer(1 + random.below(65_535)))],
+                        [("tags", .mapping([.init(key: "role", value: .text("web"))]))])
+                )
+            }
+        let outlier = some([
+            ("consecutive_failures", .integer(1 + random.below(100))),
+            ("failure_percent", .integer(1 + random.below(100))), ("interval", .text("\(1 + random.below(60))m")),
+            ("ejection", .text("\(1 + random.below(60))s")), ("max_ejected_percent", .integer(random.below(101))),
+        ])
+        let fates = ["keep", "drain", "reset"]
+        return with(
+            [("name", .text("u\(number)")), source],
             [
-                ("name", .text("u\(number)")),
-                ("endpoints", .list((0...random.below(3)).map { endpoint($0) })),
-            ],
-            [
+                ("on_suspect", .text(random.pick(fates))), ("on_dead", .text(random.pick(fates))),
+                ("on_left", .text(random.pick(fates))), ("outlier", outlier),
+                ("slow_start", .text("\(random.below(61))m")),
+                ("panic_threshold_percent", .integer(random.below(101))),
                 ("balance", .text(random.pick(["p2c", "least_request", "round_robin", "random"]))),
                 ("load", .text(random.pick(["fleet", "local"]))),
                 ("connect_timeout", duration(below: 300)),
@@ -111,15 +182,19 @@ struct ConfigGenerator {
             ])
     }
 
-    private mutating func listener(_ number: Int, of upstreams: Int) -> JSONDocument {
+    private mutating func listener(_ number: Int, to target: (key: String, name: String)) -> JSONDocument {
         with(
             [
                 ("name", .text("l\(number)")),
                 (
                     "bind",
-                    .text(random.pick(["127.0.0.1:0", "[::]:0", "0.0.0.0:800\(number)", "unix:/run/l\(number)"]))
+                    .text(
+                        random.pick(
+                            ["127.0.0.1:0", "[::]:0", "0.0.0.0:800\(number)"]
+                                // Of a service, nobody else would reach it there.
+                                + (target.key == "service" ? [] : ["unix:/run/l\(number)"])))
                 ),
-                ("upstream", .text("u\(random.below(upstreams))")),
+                (target.key, .text(target.name)),
             ],
             [
                 ("protocol", .text("tcp")), ("accept_proxy_protocol", .flag(random.chance(50))),
@@ -147,7 +222,8 @@ extension ConfigGenerator {
         "nmae", "", "services", "telemetry", "roster", "label", "keys", "access_log", "leases", "service", "members",
         "hash", "tls", "sni",
         "fence",
-        "weight", "name", "bind", "address", "drain", "zone", "balance", "protocol",
+        "outlier", "health", "on_dead", "etcd", "file", "weight", "name", "bind", "address", "drain", "zone", "balance",
+        "protocol",
     ]
 
     /// `document` with one value replaced, one key added, or one key left out.
@@ -194,7 +270,10 @@ extension ConfigGenerator {
 
     private mutating func changedItself(_ document: JSONDocument, key: String) -> JSONDocument {
         if case .mapping(var members) = document, random.chance(70) {
-            let removable = members.indices.filter { members[$0].key != "upstreams" }
+            // What others name.
+            let removable = members.indices.filter {
+                !["upstreams", "services", "membership"].contains(members[$0].key)
+            }
             if random.chance(40), !removable.isEmpty {
                 members.remove(at: random.pick(removable))
             } else {
@@ -206,8 +285,8 @@ extension ConfigGenerator {
         }
         let replacement = random.pick(ConfigGenerator.replacements)
         switch (key, replacement) {
-        case ("upstreams", .list([])): return .null
-        case ("name", .text), ("upstream", .text): return .text("?")
+        case ("upstreams", .list([])), ("services", .list([])): return .null
+        case ("name", .text), ("upstream", .text), ("service", .text): return .text("?")
         default: return replacement
         }
     }

@@ -1,5 +1,6 @@
 // What a right file becomes.
 
+import HealthChecks
 import Testing
 
 @testable import Config
@@ -33,6 +34,12 @@ struct GoodFileTests {
             connect_attempts: 1
             max_connections: 10000
             max_outstanding: 1000
+            on_suspect: drain
+            on_dead: keep
+            on_left: reset
+            outlier: {consecutive_failures: 7, failure_percent: 20, interval: 10s, ejection: 2m, max_ejected_percent: 0}
+            slow_start: 5s
+            panic_threshold_percent: 0
           - {name: api, endpoints: ["[::1]:1"], balance: random}
         listeners:
           - name: web-out
@@ -44,6 +51,11 @@ struct GoodFileTests {
             idle_timeout: 2m
             max_connections: 20000
           - {name: api-out, bind: "unix:/run/api", upstream: api, send_proxy_protocol: none}
+          - {name: ingest-in, bind: "0.0.0.0:15000", service: ingest}
+        services:
+          - {name: ingest, address: "unix:/run/ingest", advertise: 10.0.0.17:15000, weight: 10,
+             health: {http: /healthz, interval: 1s, timeout: 1s, fall: 1, rise: 4}}
+          - {name: dns, address: 127.0.0.1:53, health: {tcp: true}}
         admin: {bind: "0.0.0.0:9901", token_file: /etc/remora/admin.token}
         shutdown: {drain: 0s}
         """
@@ -54,12 +66,19 @@ struct GoodFileTests {
         \t"upstreams": [{"name": "web", "endpoints": ["10.0.0.1:9000",
             {"address": "10.0.0.2:9000", "weight": 50, "zone": "atlantic"}, {"address": "[fd00::3]:9000"},
             "unix:/run/web.sock"], "balance": "least_request", "load": "local", "connect_timeout": "250ms",
-            "connect_attempts": 1, "max_connections": 10000, "max_outstanding": 1000},
+            "connect_attempts": 1, "max_connections": 10000, "max_outstanding": 1000, "on_suspect": "drain",
+            "on_dead": "keep", "on_left": "reset", "outlier": {"consecutive_failures": 7, "failure_percent": 20,
+            "interval": "10s", "ejection": "2m", "max_ejected_percent": 0}, "slow_start": "5s",
+            "panic_threshold_percent": 0},
           {"name": "api", "endpoints": ["[::1]:1"], "balance": "random"}],
          "listeners": [{"name": "web-out", "bind": "127.0.0.1:15001", "protocol": "tcp", "upstream": "web",
             "accept_proxy_protocol": true, "send_proxy_protocol": "v2", "idle_timeout": "2m",
             "max_connections": 20000},
-          {"name": "api-out", "bind": "unix:/run/api", "upstream": "api", "send_proxy_protocol": "none"}],
+          {"name": "api-out", "bind": "unix:/run/api", "upstream": "api", "send_proxy_protocol": "none"},
+          {"name": "ingest-in", "bind": "0.0.0.0:15000", "service": "ingest"}],
+         "services": [{"name": "ingest", "address": "unix:/run/ingest", "advertise": "10.0.0.17:15000", "weight": 10,
+            "health": {"http": "/healthz", "interval": "1s", "timeout": "1s", "fall": 1, "rise": 4}},
+          {"name": "dns", "address": "127.0.0.1:53", "health": {"tcp": true}}],
          "admin": {"bind": "0.0.0.0:9901", "token_file": "/etc/remora/admin.token"}, "shutdown": {"drain": "0s"}}
         """
 
@@ -78,6 +97,7 @@ struct GoodFileTests {
             configuration
                 == Configuration(
                     node: NodeOptions(name: "host", zone: nil, tags: [:], stateDirectory: nil), membership: nil,
+                    services: [],
                     upstreams: [
                         UpstreamOptions(
                             name: "web", endpoints: [StaticEndpoint(address: GoodFileTests.ipv4(10, 0, 0, 1, port: 80))]
@@ -89,6 +109,9 @@ struct GoodFileTests {
         let upstream = configuration.upstreams[0]
         #expect(upstream.balance == .p2c && upstream.load == .fleet && upstream.connectAttempts == 3)
         #expect(upstream.connectTimeout == .seconds(1) && upstream.endpoints[0].weight == Weight(100))
+        #expect(upstream.outlier == OutlierOptions() && upstream.slowStart == .zero)
+        #expect(upstream.onSuspect == .keep && upstream.onDead == .reset && upstream.onLeft == .drain)
+        #expect(upstream.panicThresholdPercent == 30)
         #expect(upstream.maxConnections == nil && upstream.maxOutstanding == nil)
         let listener = configuration.listeners[0]
         #expect(!listener.acceptProxyProtocol && listener.sendProxyProtocol == nil)
@@ -104,19 +127,28 @@ struct GoodFileTests {
                     name: "edge-017", zone: "pacific",
                     tags: ["rack": "r7", "slot": "12", "note": "a b: ü", "empty": ""],
                     stateDirectory: "/var/lib/remora"))
+        var web = UpstreamOptions(
+            name: "web",
+            endpoints: [
+                StaticEndpoint(address: GoodFileTests.ipv4(10, 0, 0, 1, port: 9_000)),
+                StaticEndpoint(
+                    address: GoodFileTests.ipv4(10, 0, 0, 2, port: 9_000), weight: Weight(50), zone: "atlantic"),
+                StaticEndpoint(address: .ipv6(.init(high: 0xFD00 << 48, low: 3), port: 9_000)),
+                StaticEndpoint(address: .unix(path: "/run/web.sock")),
+            ],
+            balance: .leastRequest, load: .local, connectTimeout: .milliseconds(250), connectAttempts: 1,
+            maxConnections: 10_000, maxOutstanding: 1_000)
+        (web.onSuspect, web.onDead, web.onLeft) = (.drain, .keep, .reset)
+        web.outlier.consecutiveFailures = 7
+        web.outlier.failurePercent = 20
+        web.outlier.interval = .seconds(10)
+        web.outlier.ejection = .seconds(120)
+        web.outlier.maxEjectedPercent = 0
+        web.slowStart = .seconds(5)
+        web.panicThresholdPercent = 0
         #expect(
             configuration.upstreams == [
-                UpstreamOptions(
-                    name: "web",
-                    endpoints: [
-                        StaticEndpoint(address: GoodFileTests.ipv4(10, 0, 0, 1, port: 9_000)),
-                        StaticEndpoint(
-                            address: GoodFileTests.ipv4(10, 0, 0, 2, port: 9_000), weight: Weight(50), zone: "atlantic"),
-                        StaticEndpoint(address: .ipv6(.init(high: 0xFD00 << 48, low: 3), port: 9_000)),
-                        StaticEndpoint(address: .unix(path: "/run/web.sock")),
-                    ],
-                    balance: .leastRequest, load: .local, connectTimeout: .milliseconds(250), connectAttempts: 1,
-                    maxConnections: 10_000, maxOutstanding: 1_000),
+                web,
                 UpstreamOptions(
                     name: "api", endpoints: [StaticEndpoint(address: .ipv6(.loopback, port: 1))], balance: .random),
             ])
@@ -126,6 +158,18 @@ struct GoodFileTests {
                     name: "web-out", bind: .ipv4(.loopback, port: 15_001), upstream: "web", acceptProxyProtocol: true,
                     sendProxyProtocol: .v2, idleTimeout: .seconds(120), maxConnections: 20_000),
                 ListenerOptions(name: "api-out", bind: .unix(path: "/run/api"), upstream: "api"),
+                ListenerOptions(
+                    name: "ingest-in", bind: GoodFileTests.ipv4(0, 0, 0, 0, port: 15_000), target: .service("ingest")),
+            ])
+        #expect(
+            configuration.services == [
+                ServiceOptions(
+                    name: "ingest", address: .unix(path: "/run/ingest"),
+                    advertise: GoodFileTests.ipv4(10, 0, 0, 17, port: 15_000), weight: Weight(10),
+                    health: HealthCheckOptions(
+                        probe: .http(path: "/healthz"), interval: .seconds(1), timeout: .seconds(1), fall: 1, rise: 4)),
+                ServiceOptions(
+                    name: "dns", address: .ipv4(.loopback, port: 53), health: HealthCheckOptions(probe: .tcp)),
             ])
         #expect(
             configuration.admin
@@ -156,6 +200,24 @@ struct GoodFileTests {
     func adminShorthand(text: String, address: SocketAddress) throws {
         let configuration = try parse(GoodFileTests.minimal + "\nadmin: \(text)\n")
         #expect(configuration.admin == AdminOptions(bind: address, tokenFile: nil))
+    }
+
+    @Test("Endpoints come from a service or from members that bear tags, where there is a fleet")
+    func sources() throws {
+        let configuration = try parse(
+            """
+            membership: {bind: 127.0.0.1:7946}
+            upstreams:
+            - {name: a, service: telemetry-ingest}
+            - {name: b, members: {tags: {role: web, rack: "7"}, port: 8080}}
+            - {name: c, members: {port: 65535}}
+            listeners: [{name: in, bind: 127.0.0.1:0, upstream: a}]
+            """)
+        #expect(
+            configuration.upstreams.map(\.source) == [
+                .service("telemetry-ingest"), .members(tags: ["role": "web", "rack": "7"], port: 8_080),
+                .members(tags: [:], port: 65_535),
+            ])
     }
 
     @Test("Sections may be empty, and listeners may share port 0")
@@ -235,10 +297,15 @@ struct GoodFileTests {
 
     @Test("The documented example is right, and says the defaults it says it says")
     func example() throws {
-        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        let configuration = try ConfigFile.load(path: "/\(root)/configs/example.yaml", hostName: "host")
-        #expect(configuration.upstreams.map(\.name) == ["web", "cache"])
+        let configuration = try shipped("example.yaml")
+        #expect(configuration.upstreams.map(\.name) == ["web", "ingest", "agents", "cache"])
         let membership = try #require(configuration.membership)
+        #expect(membership.telemetryBytesPerSecond == .kibibytes(2))
+        let telemetry = ServiceOptions(
+            name: "telemetry-ingest", address: .ipv4(.loopback, port: 9_000),
+            advertise: GoodFileTests.ipv4(10, 0, 0, 17, port: 15_000),
+            health: HealthCheckOptions(probe: .http(path: "/healthz")))
+        #expect(configuration.services.first == telemetry)
         var gossip = membership.gossip
         gossip.seeds = []
         #expect(gossip == .lan && membership.advertise?.socketAddress == membership.bind)
@@ -252,5 +319,23 @@ struct GoodFileTests {
                     name: "web-out", bind: .ipv4(.loopback, port: 15_001), upstream: "web", maxConnections: 20_000))
         #expect(configuration.admin == AdminOptions(bind: .ipv4(.loopback, port: 9_901), tokenFile: nil))
         #expect(configuration.shutdown == ShutdownOptions(drain: .seconds(30)))
+        // What the service says is what it would say by default.
+        let advertised = configuration.advertised(boundTo: [:])
+        #expect(advertised.map(\.port) == [15_000, 53] && advertised.map(\.hasListener) == [true, false])
+    }
+
+    private func shipped(_ name: String) throws -> Configuration {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        return try ConfigFile.load(path: "/\(root)/configs/\(name)", hostName: "host")
+    }
+
+    @Test("A sidecar of a fleet takes a page: one service, one listener before it, one to others")
+    func fleet() throws {
+        let configuration = try shipped("fleet.yaml")
+        #expect(configuration.membership?.join.isEmpty == false)
+        #expect(configuration.services.map(\.name) == ["telemetry-ingest"])
+        #expect(
+            configuration.listeners.map(\.target) == [.service("telemetry-ingest"), .upstream("telemetry-ingest")])
+        #expect(configuration.upstreams.map(\.source) == [.service("telemetry-ingest")])
     }
 }

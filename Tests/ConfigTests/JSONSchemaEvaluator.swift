@@ -96,6 +96,12 @@ final class JSONSchemaEvaluator {
         case ("enum", .list(let values), _): return values.contains(document)
         case ("not", let inner, _): return try !accepts(document, inner)
         case ("anyOf", .list(let inner), _): return try inner.map { try accepts(document, $0) }.contains(true)
+        case ("oneOf", .list(let inner), _): return try inner.map { try accepts(document, $0) }.count { $0 } == 1
+        case ("dependentRequired", .mapping(let needs), .mapping):
+            return needs.allSatisfy { need in
+                guard document[need.key] != nil, case .list(let keys) = need.value else { return true }
+                return keys.allSatisfy { if case .text(let key) = $0 { document[key] != nil } else { false } }
+            }
         case ("pattern", .text(let pattern), .text(let text)): return try text.firstMatch(of: regex(pattern)) != nil
         case ("minLength", .integer(let least), .text(let text)): return text.unicodeScalars.count >= least
         case ("maxLength", .integer(let most), .text(let text)): return text.unicodeScalars.count <= most
@@ -122,7 +128,7 @@ final class JSONSchemaEvaluator {
         case ("pattern", .text, _), ("minLength", .integer, _), ("maxLength", .integer, _), ("minimum", .integer, _),
             ("maximum", .integer, _), ("minItems", .integer, _), ("maxItems", .integer, _), ("items", _, _),
             ("maxProperties", .integer, _), ("required", .list, _), ("propertyNames", _, _),
-            ("properties", .mapping, _), ("additionalProperties", _, _):
+            ("properties", .mapping, _), ("additionalProperties", _, _), ("dependentRequired", .mapping, _):
             // These judge one kind of value each, and pass the others.
             return true
         default: throw UnknownKeyword(keyword: keyword)

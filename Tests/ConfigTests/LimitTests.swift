@@ -81,11 +81,11 @@ struct LimitTests {
         // The top list is level 1, `- [` level 2, and 30 more fit.
         #expect(
             faults(chain).first
-                == "f:1:1: error: the config is a list; write a mapping with node, membership, upstreams, listeners, admin or shutdown"
+                == "f:1:1: error: the config is a list; write a mapping with node, membership, services, upstreams, listeners, admin or shutdown"
         )
         #expect(
             faults(chain).dropFirst().first
-                == "f:31:9: error: nested too deeply; a config needs no more than 32 levels")
+                == "f:31:9: error: nested too deeply; at most 32 levels are allowed")
     }
 
     @Test("Aliases may add a million values, and no more")
@@ -93,11 +93,11 @@ struct LimitTests {
         // 9,999 values and their list, so that 100 copies just fit.
         let values = (0..<9_999).map { _ in "x" }.joined(separator: ", ")
         func text(copies: Int) -> String {
-            LimitTests.upstream + LimitTests.listener + "services: &all [\(values)]\nleases:\n"
+            LimitTests.upstream + LimitTests.listener + "access_log: &all [\(values)]\nleases:\n"
                 + String(repeating: "- *all\n", count: copies)
         }
         let known = [
-            "f:3:1: error: services is not available yet; remove it",
+            "f:3:1: error: access_log is not available yet; remove it",
             "f:4:1: error: leases is not available yet; remove it",
         ]
         #expect(faults(text(copies: 100)) == known)
@@ -119,7 +119,7 @@ struct LimitTests {
                 + "leases: \(String(repeating: "[", count: count))\(String(repeating: "]", count: count))\n"
         }
         #expect(faults(text(31)).map { $0.suffix(10) } == [" remove it"])
-        #expect(faults(text(32)).last == "f:3:40: error: nested too deeply; a config needs no more than 32 levels")
+        #expect(faults(text(32)).last == "f:3:40: error: nested too deeply; at most 32 levels are allowed")
     }
 
     @Test("A file of keys that all stand twice is read in bounded time", .timeLimit(.minutes(1)))

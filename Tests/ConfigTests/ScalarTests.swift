@@ -3,6 +3,7 @@
 import Testing
 
 @testable import Config
+@testable import Vocabulary
 
 @Suite("Scalars")
 struct ScalarTests {
@@ -31,6 +32,31 @@ struct ScalarTests {
         ] as [(String, Duration.TextError)])
     func noDurations(text: String, reason: Duration.TextError) {
         #expect(throws: reason) { try Duration(parsing: text) }
+    }
+
+    @Test(
+        "A size is one whole number and one unit of 1024",
+        arguments: [
+            ("0B", 0, "0B"), ("100B", 100, "100B"), ("2KiB", 2_048, "2KiB"), ("2048B", 2_048, "2KiB"),
+            ("1536KiB", 1_572_864, "1536KiB"), ("1024KiB", 1 << 20, "1MiB"), ("3GiB", 3 << 30, "3GiB"),
+            ("007B", 7, "7B"), ("8589934591GiB", 8_589_934_591 << 30, "8589934591GiB"),
+        ])
+    func sizes(text: String, bytes: Int, written: String) throws {
+        let size = try ByteCount(parsing: text)
+        #expect(size == ByteCount(bytes) && size.written == written)
+        #expect(try ByteCount(parsing: written) == size)
+    }
+
+    @Test(
+        "What is no size is refused with its reason",
+        arguments: [
+            ("", .notOneNumberAndUnit), ("KiB", .notOneNumberAndUnit), ("5", .noUnit), ("5KB", .badUnit("KB")),
+            ("5kib", .badUnit("kib")), ("5b", .badUnit("b")), ("1.5KiB", .notOneNumberAndUnit),
+            ("-5B", .notOneNumberAndUnit), ("5 B", .notOneNumberAndUnit), ("5B ", .notOneNumberAndUnit),
+            ("8589934592GiB", .tooLarge), ("9223372036854775808B", .tooLarge),
+        ] as [(String, ByteCount.TextError)])
+    func noSizes(text: String, reason: ByteCount.TextError) {
+        #expect(throws: reason) { try ByteCount(parsing: text) }
     }
 
     @Test(

@@ -76,6 +76,32 @@ struct SchemaAgreementTests {
                 RemoraSchema.Tuning.section, ["properties", "membership", "properties", "tuning"],
                 "membership: {tuning: {KEY: ~}}"
             ),
+            (
+                RemoraSchema.Telemetry.section, ["properties", "membership", "properties", "telemetry"],
+                "membership: {telemetry: {KEY: ~}}"
+            ),
+            (
+                RemoraSchema.Roster.section, ["properties", "membership", "properties", "roster"],
+                "membership: {roster: {KEY: ~}}"
+            ),
+            (
+                RemoraSchema.Etcd.section,
+                ["properties", "membership", "properties", "roster", "properties", "etcd"],
+                "membership: {roster: {etcd: {KEY: ~}}}"
+            ),
+            (RemoraSchema.Service.section, ["properties", "services", "items"], "services: [{KEY: ~}]"),
+            (
+                RemoraSchema.Health.section, ["properties", "services", "items", "properties", "health"],
+                "services: [{health: {KEY: ~}}]"
+            ),
+            (
+                RemoraSchema.Members.section, ["properties", "upstreams", "items", "properties", "members"],
+                "upstreams: [{members: {KEY: ~}}]"
+            ),
+            (
+                RemoraSchema.Outlier.section, ["properties", "upstreams", "items", "properties", "outlier"],
+                "upstreams: [{outlier: {KEY: ~}}]"
+            ),
             (RemoraSchema.Upstream.section, ["properties", "upstreams", "items"], "upstreams: [{KEY: ~}]"),
             (
                 RemoraSchema.Endpoint.section,
@@ -131,6 +157,20 @@ struct SchemaAgreementTests {
                     "roster",
                 ])
         #expect(
+            Set(RemoraSchema.Service.section.fields.map(\.key)) == ["name", "address", "advertise", "weight", "health"])
+        #expect(
+            Set(RemoraSchema.Health.section.fields.map(\.key)) == [
+                "http", "tcp", "interval", "timeout", "fall", "rise",
+            ])
+        #expect(
+            Set(RemoraSchema.Outlier.section.fields.map(\.key)) == [
+                "consecutive_failures", "failure_percent", "interval", "ejection", "max_ejected_percent",
+            ])
+        #expect(
+            Set(RemoraSchema.Etcd.section.fields.map(\.key)) == [
+                "endpoints", "prefix", "username", "password_file", "ca", "certificate", "key",
+            ])
+        #expect(
             Set(RemoraSchema.Tuning.section.fields.map(\.key)) == [
                 "probe_interval", "probe_timeout", "indirect_checks", "suspicion_multiplier", "gossip_interval",
                 "gossip_nodes", "push_pull_interval",
@@ -167,7 +207,7 @@ struct SchemaAgreementTests {
             #"{"upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"]}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#
         let written = """
             {"upstreams": [{"name": "u", "endpoints": [{"address": "10.0.0.1:1"\(defaults(of: RemoraSchema.Endpoint.section))}]
-              \(defaults(of: RemoraSchema.Upstream.section))}],
+              \(defaults(of: RemoraSchema.Upstream.section)), "outlier": {\(defaults(of: RemoraSchema.Outlier.section).dropFirst(2))}}],
              "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"\(defaults(of: RemoraSchema.Listener.section))}],
              "admin": {"token_file": "/t"\(defaults(of: RemoraSchema.Admin.section))}}
             """

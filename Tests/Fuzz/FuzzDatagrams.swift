@@ -22,6 +22,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     precondition(written(again, directory) == written(messages, directory), "reads differently the second time")
 
     for message in messages.prefix(300) {
+        if case .user(let body) = message { examine(body) }
         let bytes = written([message], directory)
         precondition(bytes.count == message.encodedLength(in: directory), "is not as long as it says")
         var read: [Message] = []
@@ -29,6 +30,18 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         precondition(read.count == 1 && written(read, directory) == bytes, "does not read what it wrote")
     }
     return 0
+}
+
+/// What remoras say of load is read by another core than gossip's: all of it, or nothing.
+private func examine(_ body: [UInt8]) {
+    guard let message = try? LoadMessage(reading: body.span) else { return }
+    precondition(LoadMessage.isOne(body.span), "reads what is none")
+    var bytes: [UInt8] = []
+    message.append(to: &bytes)
+    precondition(bytes == body, "reads a message of load that it would write otherwise")
+    guard case .reports(let reports) = message else { return }
+    let length = reports.reduce(LoadMessage.headLength) { $0 + $1.encodedLength }
+    precondition(length == bytes.count, "a message of load is not as long as it says")
 }
 
 private func written(_ messages: [Message], _ directory: Directory) -> [UInt8] {

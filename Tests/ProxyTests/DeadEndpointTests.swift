@@ -1,5 +1,7 @@
 // Endpoints that cannot be reached cost a client time at most.
 
+import Glibc
+import Reactor
 import Testing
 import Upstreams
 import Vocabulary
@@ -55,6 +57,35 @@ extension DataPlaneBehaviour {
             #expect(failures.reduce(0, +) == UInt64(limit))
             #expect(failures.allSatisfy { $0 <= 1 })
             #expect(remora.upstream.retriesTotal == UInt64(limit - 1))
+        }
+
+        @Test("A worker that was held up does not take its own delay for an endpoint's")
+        func heldUp() throws {
+            let (endpoint, stall, timeout) = (try ManualEndpoint(), Flag(), Duration.milliseconds(50))
+            let remora = try Sidecar(to: [endpoint.address]) {
+                $0.startsAtOnce = false
+                $0.upstream.connectTimeout = timeout
+                // So that what there is to hear after the pause is more than one wait tells
+                $0.limits.eventsPerTurn = 1
+                $0.limits.writesToLocalEndpointsAtOnce = false
+                $0.listener.maxConnections = 4
+                $0.noticesArrived = {
+                    guard !stall.isSet else { return }
+                    stall.set()
+                    let began = Kernel.now()
+                    while Kernel.now() < began + timeout * 4 { usleep(1000) }
+                }
+            }
+            // Given clients of whom one too many is turned away, at which the worker is held up, while the others'
+            // connects are under way; the endpoint accepts at once
+            let clients = try (0..<6).map { _ in try remora.connect() }
+            try remora.start()
+            let servers = try (0..<4).map { _ in try endpoint.accept() }
+            for server in servers { try server.send("here") }
+            #expect(clients.filter { (try? $0.receiveText(exactly: 4)) == "here" }.count == 4)
+            #expect(stall.isSet)
+            #expect(remora.endpoints[0].failuresTotal == 0)
+            #expect(remora.noticesReach([.listenerFull, .listenerFull]))
         }
 
         @Test("A unix endpoint whose path is gone is passed over")

@@ -76,13 +76,12 @@ final class DifferentialRelay: Sendable {
         let options = ListenerOptions(
             name: "in", bind: kind.clientIsTCP ? loopback : .unix(path: name + "-client"), upstream: "up")
         let cells = LoadCells(capacity: 16)
-        var registry = EndpointRegistry(cells: cells)
+        let discovery = try Discovery(
+            upstreams: [UpstreamOptions(name: "up", endpoints: [StaticEndpoint(address: address)])], cells: cells,
+            at: Kernel.now())
         plane = try DataPlane(
             listeners: [ListenerSockets(options, workers: 1, silentPeerTimeout: .seconds(60))],
-            upstreams: registry.nextSet(for: [
-                UpstreamOptions(name: "up", endpoints: [StaticEndpoint(address: address)])
-            ]),
-            cells: cells, workers: 1, limits: limits, seed: 1, noticesArrived: {})
+            upstreams: discovery.current, cells: cells, workers: 1, limits: limits, seed: 1, noticesArrived: {})
         try plane.start()
     }
 

@@ -4,15 +4,16 @@ import Glibc
 import Reactor
 import Synchronization
 import Testing
+import Upstreams
 
 @testable import Proxy
 
 @Suite("Notice ring")
 struct NoticeRingTests {
-    private func notice(_ number: Int) -> Notice {
+    private func notice(_ number: Int, _ kind: Notice.Kind = .connectFailed, detail: Int32 = ECONNREFUSED) -> Notice {
         Notice(
-            kind: .connectFailed, listener: UInt32(number), upstream: UInt32(number &* 3), cell: UInt32(number &* 7),
-            detail: Int32(number))
+            kind: kind, listener: UInt32(number), upstream: UInt32(number &* 3), cell: UInt32(number &* 7),
+            detail: detail)
     }
 
     @Test("Only the notice that ends the ring's emptiness wakes the reader")
@@ -38,6 +39,46 @@ struct NoticeRingTests {
         for number in 0..<NoticeRing.capacity { #expect(ring.pop()?.listener == UInt32(number)) }
         #expect(ring.pop() == nil)
         #expect(ring.push(notice(1)), "room again")
+    }
+
+    @Test(
+        "What is said of clients leaves half of the ring to what speaks of endpoints",
+        arguments: [Notice.Kind.noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted, .connectFailed])
+    func chatter(kind: Notice.Kind) {
+        let ring = NoticeRing()
+        // A connect for which no local port is left says nothing of the endpoint.
+        for number in 0..<(2 * NoticeRing.capacity) { _ = ring.push(notice(number, kind, detail: EADDRNOTAVAIL)) }
+        #expect(ring.takeLost() == UInt64(2 * NoticeRing.capacity - NoticeRing.roomForClients))
+        let others: [Notice.Kind] = [
+            .connectFailed, .endpointReset, .endpointAnswered, .instanceRefused, .listenFailed, .acceptPaused,
+        ]
+        for (number, other) in others.enumerated() { _ = ring.push(notice(number, other)) }
+        #expect(ring.takeLost() == 0)
+        for _ in 0..<NoticeRing.roomForClients { #expect(ring.pop()?.kind == kind) }
+        #expect(others.allSatisfy { $0 == ring.pop()?.kind })
+        #expect(ring.pop() == nil)
+    }
+
+    @Test("A worker that goes on talking does not keep the reader, who is woken for what is left")
+    func endless() throws {
+        let wakes = Counter()
+        let desk = try WorkerDesk(limits: ProxyLimits(descriptors: 64), cells: LoadCells(capacity: 8)) { wakes.add() }
+        desk.tell(notice(0))
+        desk.tell(notice(1))
+        #expect(wakes.value == 1)
+        // When each notice that is read is followed by another, so that the ring is never empty
+        var read: [UInt32] = []
+        let lost = desk.takeNotices {
+            read.append($0.listener)
+            if read.count < 10 * NoticeRing.capacity { desk.tell(notice(read.count + 1)) }
+        }
+        // Then the reader comes back after one ring, and is called again for the rest
+        #expect(lost == 0 && read == (0..<NoticeRing.capacity).map(UInt32.init))
+        #expect(wakes.value == 2)
+        var rest: [UInt32] = []
+        _ = desk.takeNotices { rest.append($0.listener) }
+        #expect(rest == [UInt32(NoticeRing.capacity), UInt32(NoticeRing.capacity + 1)])
+        #expect(wakes.value == 2, "nothing is left")
     }
 
     /// What two threads share here.

@@ -13,7 +13,8 @@ struct AccusationTests {
         let directory = Directory()
         func record(_ port: UInt16) -> MemberRecord {
             MemberRecord(
-                address: PeerAddress(SocketAddress.IPv4.loopback, port: port), meta: nil, versions: .serf, isRemora: false)
+                address: PeerAddress(SocketAddress.IPv4.loopback, port: port), meta: nil, versions: .serf,
+                isRemora: false)
         }
         var core = Membership(
             name: directory.intern("self"), record: record(1), options: .lan, directory: directory,
@@ -103,16 +104,5 @@ struct AccusationTests {
             died.story(own: "self", at: start + .seconds(2)) == [
                 "a declared it dead 2.0 s ago, without a suspicion that this node knew of."
             ])
-    }
-
-    @Test(
-        "Durations are said with a unit that fits",
-        arguments: [
-            (Duration.milliseconds(0), "0 ms"), (.milliseconds(999), "999 ms"), (.milliseconds(1_000), "1.0 s"),
-            (.milliseconds(59_999), "59.9 s"), (.seconds(60), "1 min 0 s"), (.seconds(3_599), "59 min 59 s"),
-            (.seconds(3_600), "1 h 0 min"), (.seconds(90_061), "25 h 1 min"),
-        ])
-    func durations(duration: Duration, words: String) {
-        #expect(duration.inWords == words)
     }
 }

@@ -194,6 +194,31 @@ struct FleetTests {
         }
     }
 
+    @Test("Remoras of one label find each other; one of another label and an agent, which has none, stay outside")
+    func labels() throws {
+        let hosts = (0..<4).map { LoopbackHosts.host(94 + $0) }
+        func config(_ number: Int, _ label: String) -> FleetConfig {
+            FleetConfig(
+                name: "r\(number)", bind: "\(hosts[number]):7946", join: ["\(hosts[1]):7946"],
+                more: ", label: \(label)")
+        }
+        try withMember(config(1, "edge")) { remora, admin in
+            try withMember(config(2, "edge")) { _, other in
+                for admin in [admin, other] { try expect(["r1": "alive", "r2": "alive"], seenBy: admin) }
+                try withMember(config(3, "core")) { stranger, third in
+                    try stranger.log.line(containing: "did not let this node join")
+                    try expect(["r3": "alive"], seenBy: third)
+                    #expect(try remora.log.line(containing: "refused").contains("membership.label differ there"))
+                }
+                try SerfAgent.with("s0", host: hosts[0]) { agent in
+                    try #expect(agent.run(["join", "\(hosts[1]):7946"]).status != 0)
+                    #expect(try agent.members() == ["s0": "alive"])
+                }
+                for admin in [admin, other] { try expect(["r1": "alive", "r2": "alive"], seenBy: admin) }
+            }
+        }
+    }
+
     @Test("An agent with another key stays outside, and the log says what differs")
     func otherKey() throws {
         let hosts = [LoopbackHosts.host(90), LoopbackHosts.host(91)]

@@ -14,12 +14,9 @@ struct NoticeLogTests {
     private let set: UpstreamSet
 
     init() throws {
-        var registry = EndpointRegistry(cells: LoadCells(capacity: 8))
-        set = try registry.nextSet(for: [
-            UpstreamOptions(
-                name: "web",
-                endpoints: [8001, 8002].map { StaticEndpoint(address: .ipv4(.loopback, port: $0)) })
-        ])
+        let upstream = UpstreamOptions(
+            name: "web", endpoints: [8001, 8002].map { StaticEndpoint(address: .ipv4(.loopback, port: $0)) })
+        set = try Discovery(upstreams: [upstream], cells: LoadCells(capacity: 8), at: start).current
     }
 
     private func log() -> NoticeLog { NoticeLog(listeners: ["edge", "side"], logger: lines.logger) }
@@ -36,6 +33,18 @@ struct NoticeLogTests {
             (
                 notice(.connectFailed, endpoint: 1, detail: ECONNREFUSED),
                 "warning upstream web: 127.0.0.1:8002 did not accept a connection: Connection refused"
+            ),
+            (
+                notice(.endpointReset, endpoint: 1),
+                "warning upstream web: 127.0.0.1:8002 reset a connection before it had answered"
+            ),
+            (
+                notice(.instanceRefused, listener: 1, detail: ECONNREFUSED),
+                "error listener side: the local instance did not accept a connection: Connection refused; callers are refused until it does"
+            ),
+            (
+                notice(.listenFailed, detail: EADDRINUSE),
+                "error listener edge cannot accept again: Address already in use"
             ),
             (
                 notice(.noEndpoint, listener: 1),

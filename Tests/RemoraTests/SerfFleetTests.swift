@@ -108,6 +108,36 @@ struct SerfFleetTests {
         }
     }
 
+    @Test("Remoras see the tags that an agent changes, and those with which it comes back from the dead")
+    func agentTags() throws {
+        try withSerfFleet(at: 140, SerfAgent.tellingOften) { fleet in
+            try withMember(fleet.config("r1")) { remora, admin in
+                try fleet.expectAlive("r1")
+                func tags(_ name: String) throws -> [String: String]? { try members(admin)[name]?.tags }
+                // When tags are set, changed and deleted at run time
+                try fleet.agents[0].command("tags", "-set", "role=web", "-set", "svc.web=:8080;weight=50")
+                try Wait.until(try tags("s1"), is: ["role": "web", "svc.web": ":8080;weight=50"])
+                try fleet.agents[0].command("tags", "-set", "svc.web=:8080;health=failing", "-delete", "role")
+                try Wait.until(try tags("s1"), is: ["svc.web": ":8080;health=failing"])
+                try remora.log.line(containing: "member s1 bears other tags or versions")
+                // Then nobody came or went for it
+                try expect(["r1": "alive", "s1": "alive", "s2": "alive"], seenBy: admin)
+                // When one with tags is killed, and comes back with others, at an incarnation of long ago
+                let host = LoopbackHosts.host(144)
+                let join = SerfAgent.tellingOften + ["-join=\(fleet.agents[0].address)"]
+                try SerfAgent.with("s3", host: host, join + ["-tag", "version=1"]) { agent in
+                    try Wait.until(try tags("s3"), is: ["version": "1"])
+                    agent.signal(SIGKILL)
+                    try expect(["r1": "alive", "s1": "alive", "s2": "alive", "s3": "dead"], seenBy: admin)
+                }
+                try SerfAgent.with("s3", host: host, join + ["-tag", "version=2"]) { _ in
+                    try expect(["r1": "alive", "s1": "alive", "s2": "alive", "s3": "alive"], seenBy: admin)
+                    try Wait.until(try tags("s3"), is: ["version": "2"])
+                }
+            }
+        }
+    }
+
     // MARK: Stopped processes
 
     @Test("A remora that stands still for less than the suspicion lasts never fails")

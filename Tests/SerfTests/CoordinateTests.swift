@@ -31,7 +31,6 @@ struct CoordinateTests {
         }
         let first = try ownPayload()
         #expect(try SerfCoordinate.read(payload: first) == .initial)
-        #expect(lab.agent.estimatedRoundTrip(to: lab.id("a")) == nil)
         try probe(payload: [])
         #expect(try ownPayload() == first)
         try probe(payload: [2, 0x80])
@@ -45,9 +44,6 @@ struct CoordinateTests {
         let second = try ownPayload()
         #expect(try SerfCoordinate.read(payload: second) == lab.agent.coordinate)
         #expect(second != first)
-        #expect(lab.agent.estimatedRoundTrip(to: lab.id("a")) != nil)
-        lab.hear(dead: "a", 9)
-        #expect(lab.agent.estimatedRoundTrip(to: lab.id("a")) == nil)
     }
 
     @Test("Who wants no coordinate sends none")

@@ -145,8 +145,7 @@ struct FleetTests {
         fleet.run(for: .seconds(600))
         for from in 0..<8 {
             for to in 0..<8 where to != from {
-                let estimate = try #require(
-                    fleet.agents[from].estimatedRoundTrip(to: fleet.directory.intern("m\(to)")))
+                let estimate = fleet.agents[from].coordinate.roundTrip(to: fleet.agents[to].coordinate)
                 if from % 2 == to % 2 {
                     #expect(estimate < .milliseconds(12))
                 } else {

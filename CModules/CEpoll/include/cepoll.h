@@ -164,6 +164,8 @@ static inline int64_t remora_send_to(int fd, const void *bytes, size_t count, co
     return remora_result(syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, address, (socklen_t)length));
 }
 
+static inline int64_t remora_shutdown_read(int fd) { return remora_result(shutdown(fd, SHUT_RD)); }
+
 static inline int64_t remora_shutdown_write(int fd) { return remora_result(shutdown(fd, SHUT_WR)); }
 
 /// Closes so that a TCP peer sees a reset and not an end.

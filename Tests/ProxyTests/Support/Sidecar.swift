@@ -19,12 +19,16 @@ final class Sidecar {
         /// A listening socket to use instead of binding one.
         var inherited: Int32?
         var seed: UInt64 = 1
+        /// Where it does not, ``start()`` is the test's to call; callers wait in the queue until then.
+        var startsAtOnce = true
+        /// What a worker does when it has something to tell.
+        var noticesArrived: @Sendable () -> Void = {}
     }
 
     let plane: DataPlane
     let address: SocketAddress
     private let directory: TemporaryDirectory
-    private var registry: EndpointRegistry
+    private var discovery: Discovery
     private var options: UpstreamOptions
     private var isRunning = true
 
@@ -41,17 +45,20 @@ final class Sidecar {
             limits: ProxyLimits(descriptors: Kernel.raiseDescriptorLimit()))
         adjust(&setup)
         let cells = LoadCells(capacity: 64)
-        registry = EndpointRegistry(cells: cells)
+        discovery = try Discovery(upstreams: [setup.upstream], cells: cells, at: Kernel.now())
         options = setup.upstream
         let sockets = try ListenerSockets(
             setup.listener, workers: setup.workers, inherited: setup.inherited,
             silentPeerTimeout: setup.limits.silentPeerTimeout)
         plane = try DataPlane(
-            listeners: [sockets], upstreams: registry.nextSet(for: [setup.upstream]), cells: cells,
-            workers: setup.workers, limits: setup.limits, seed: setup.seed, noticesArrived: {})
+            listeners: [sockets], upstreams: discovery.current, cells: cells,
+            workers: setup.workers, limits: setup.limits, seed: setup.seed,
+            noticesArrived: setup.noticesArrived)
         address = sockets.address
-        try plane.start()
+        if setup.startsAtOnce { try start() }
     }
+
+    func start() throws { try plane.start() }
 
     deinit { end() }
 
@@ -68,7 +75,33 @@ final class Sidecar {
     /// Publishes the upstream with other endpoints.
     func replaceEndpoints(with endpoints: [SocketAddress]) throws {
         options.source = .fixed(endpoints.map { StaticEndpoint(address: $0) })
-        plane.publish(try registry.nextSet(for: [options]))
+        plane.publish(try discovery.configure([options], at: Kernel.now()))
+    }
+
+    /// Publishes the upstream with another fate of the connections on one of its endpoints.
+    /// - Parameters:
+    ///   - state: of the endpoint; `fit` gets new connections.
+    ///   - cause: of the fate.
+    func turn(
+        _ endpoint: Int = 0, to fate: ConnectionFate, state: Fitness.State = .dead, cause: FateCause = .dead
+    ) {
+        let before = plane.upstreams.upstreams[0]
+        publish(
+            before.endpoints.enumerated().map { place, old in
+                Endpoint(
+                    identity: old.identity, weight: old.weight,
+                    fitness: place == endpoint ? Fitness(state, because: "The test says so.") : old.fitness,
+                    fate: place == endpoint ? fate : old.fate,
+                    cause: place == endpoint && fate != .keep ? cause : old.cause, cell: old.cell)
+            })
+    }
+
+    /// Publishes the upstream with endpoints, and cells, as the test makes them.
+    func publish(_ endpoints: [Endpoint]) {
+        let before = plane.upstreams
+        let snapshot = UpstreamSnapshot(
+            options: before.upstreams[0].options, endpoints: endpoints, version: before.upstreams[0].version + 1)
+        plane.publish(UpstreamSet(version: before.version + 1, upstreams: [snapshot]))
     }
 
     // MARK: What it says of itself
@@ -82,6 +115,19 @@ final class Sidecar {
         eventually {
             plane.connections == 0 && endpoints.allSatisfy { $0.connections == 0 && $0.outstanding == 0 }
         }
+    }
+
+    /// The load cell of an endpoint.
+    func cell(_ endpoint: Int = 0) -> LoadCells.Index { plane.upstreams.upstreams[0].endpoints[endpoint].cell }
+
+    /// What it has seen of endpoints, from the last time on, once that is as much as `count`.
+    func observations(_ count: Int) -> [Observation] {
+        var observations: [Observation] = []
+        _ = eventually {
+            _ = plane.takeNotices { if let observation = $0.observation { observations.append(observation) } }
+            return observations.count >= count
+        }
+        return observations
     }
 
     /// Whether what it has to say, from the last time on, comes to just this.

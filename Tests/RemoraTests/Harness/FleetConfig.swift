@@ -15,12 +15,14 @@ struct FleetConfig {
     var node = ""
     var endpoint = "127.0.0.1:1"
     var drain = "20s"
+    var profile = "local"
+    var tuning = "probe_interval: 300ms, probe_timeout: 150ms, gossip_interval: 50ms"
 
     var text: String {
-        let tuning = "tuning: {probe_interval: 300ms, probe_timeout: 150ms, gossip_interval: 50ms}"
+        let gossip = "profile: \(profile), tuning: {\(tuning)}"
         return """
             node: {name: \(name)\(node)}
-            membership: {bind: "\(bind)", join: \(join), profile: local, \(tuning)\(more)}
+            membership: {bind: "\(bind)", join: \(join), \(gossip)\(more)}
             upstreams: [{name: out, endpoints: ["\(endpoint)"]}]
             listeners: [{name: in, bind: "127.0.0.1:0", upstream: out}]
             admin: "127.0.0.1:0"

@@ -1,0 +1,102 @@
+// The upstreams of a running node: what discovery is told, what is published of it, and what is said of it.
+//
+//     fleet's changes ─┐                        ┌─► DataPlane.publish
+//     roster ──────────┼─► Discovery (a core) ──┼─► EndpointLog, EventHub
+//     workers' notices ┘                        └─► nextWake
+//
+// It belongs to the control thread. Nothing here decides; it carries what others saw to the core, and the core's sets to
+// the workers.
+
+import Admin
+import Logging
+import Proxy
+import Stats
+import Upstreams
+import Vocabulary
+
+final class EndpointKeeper {
+    private var discovery: Discovery
+    private let plane: DataPlane
+    private let events: EventHub
+    private var log: EndpointLog
+    /// Whether workers may still read sets older than the newest.
+    private var hasOldSets = false
+
+    /// - Parameter discovery: whose current set the plane was made with.
+    init(_ discovery: consuming Discovery, plane: DataPlane, events: EventHub, logger: Logger) {
+        self.discovery = discovery
+        // That the config names some is no news.
+        _ = self.discovery.takeNews()
+        self.plane = plane
+        self.events = events
+        log = EndpointLog(logger: logger)
+    }
+
+    // MARK: What others saw
+
+    func take(_ changes: [FleetChange], at now: Instant) {
+        for change in changes {
+            switch change {
+            case .member(let member): discovery.update(member, at: now)
+            case .forgotten(let name): discovery.forget(name, at: now)
+            }
+        }
+    }
+
+    /// - Parameter lastContact: when somebody of the fleet last showed that it hears us; nil: nobody ever did.
+    func hear(lastContact: Instant?, at now: Instant) { discovery.hear(nobodySince: lastContact, at: now) }
+
+    func list(_ roster: Roster?, at now: Instant) { discovery.list(roster, at: now) }
+
+    func observe(_ notice: Notice, at now: Instant) {
+        guard let observation = notice.observation else { return }
+        discovery.observe(observation, at: now, reading: plane.counts(ofCell:))
+    }
+
+    // MARK: What follows
+
+    /// When ``turn(at:)`` wants to be called.
+    var nextWake: Instant { discovery.nextWake ?? Instant(nanoseconds: .max) }
+
+    /// Publishes what has changed, and says so.
+    func turn(at now: Instant) {
+        if nextWake <= now { discovery.wake(at: now, reading: plane.counts(ofCell:)) }
+        if let set = discovery.nextSet(at: now) {
+            plane.publish(set)
+            hasOldSets = true
+        }
+        if hasOldSets {
+            let acknowledged = plane.reclaim()
+            discovery.reclaim(acknowledged: acknowledged, at: now)
+            hasOldSets = acknowledged < discovery.current.version
+        }
+        tell(at: now)
+    }
+
+    private func tell(at now: Instant) {
+        let (news, leftOut) = discovery.takeNews()
+        for item in news {
+            log.write(item, at: now)
+            switch item {
+            case .endpoint(let change): events.publish(.endpoint(EndpointEvent(change)))
+            case .lastKnownGoodBegan(let inForce):
+                events.publish(.view(ViewEvent(lastKnownGood: true, reason: inForce.why)))
+            case .lastKnownGoodEnded:
+                events.publish(.view(ViewEvent(lastKnownGood: false, reason: EndpointLog.believedAgain)))
+            case .unreadableTag, .noRoom: break
+            }
+        }
+        log.endTurn(leftOut: leftOut, at: now)
+    }
+
+    /// What `/ready` says of it beside "ready".
+    var note: String? { discovery.lastKnownGood?.why }
+}
+
+extension EndpointEvent {
+    init(_ change: EndpointChange) {
+        self.init(
+            upstream: change.upstream, address: "\(change.endpoint.address)", member: change.endpoint.member,
+            state: change.to?.rawValue, reason: change.reason)
+    }
+}

@@ -1,0 +1,101 @@
+// Who belongs to the fleet, for a running node: what the roster's source says goes to discovery, to the log, and to
+// `/ready`.
+
+import Config
+import Logging
+import Stats
+import Stores
+import Synchronization
+import Upstreams
+import Vocabulary
+
+/// For the control thread alone, but for ``desk``.
+final class RosterWatch {
+    private let source: RosterSource
+    private let desk: RosterDesk
+    private let logger: Logger
+    private var standing: RosterStanding?
+    private var version: Int?
+    private var isKnown = false
+
+    init(
+        _ options: RosterOptions, stateDirectory: String?, desk: RosterDesk, seed: UInt64, logger: Logger
+    ) throws {
+        source = try RosterSource(options, stateDirectory: stateDirectory, seed: seed) { bytes in
+            try RosterFile.parse(bytes, file: options.place)
+        }
+        self.desk = desk
+        self.logger = logger
+        if stateDirectory == nil {
+            logger.notice(
+                "the roster is not kept across restarts; set node.state_directory so that it holds while its source is down"
+            )
+        }
+    }
+
+    /// - Parameter wake: called from another thread when there is something to take.
+    func start(wake: @escaping @Sendable () -> Void) { source.start(wake: wake) }
+
+    func stop() { source.stop() }
+
+    /// Says what is new of it.
+    /// - Returns: who belongs, if that has changed. Nobody does while no roster is known.
+    func take() -> Roster? {
+        guard let update = source.take() else { return nil }
+        for notice in update.notices { logger.log(level: notice.level.ofLog, "\(notice.text)") }
+        standing = update.standing
+        desk.publish(update.standing)
+        // One that is read and empty has the names that there were before.
+        let isRead = update.standing.holding != nil
+        guard version != update.version || isKnown != isRead else { return nil }
+        (version, isKnown) = (update.version, isRead)
+        let roster = isKnown ? Roster(update.names) : .unknown
+        desk.publish(roster)
+        return roster
+    }
+
+    /// What `/ready` says of it beside "ready"; nil while all is well.
+    func note(at now: Instant) -> String? {
+        guard let standing else { return "the roster has not been read yet, so no member is listed" }
+        return standing.isStale || standing.holding == nil ? standing.sentence(at: now) : nil
+    }
+}
+
+/// Where the control thread leaves the roster for other threads.
+final class RosterDesk: Sendable {
+    private let latest = Mutex<(roster: Roster, standing: RosterStanding?)>((.unknown, nil))
+
+    var roster: Roster { latest.withLock { $0.roster } }
+
+    func publish(_ roster: Roster) { latest.withLock { $0.roster = roster } }
+    func publish(_ standing: RosterStanding) { latest.withLock { $0.standing = standing } }
+
+    func report(at now: Instant) -> RosterReport {
+        guard let standing = latest.withLock({ $0.standing }) else {
+            return RosterReport(source: "", listed: 0, isStale: true, standing: "it has not been read yet")
+        }
+        return RosterReport(
+            source: standing.source, listed: standing.holding?.members ?? 0, isStale: standing.isStale,
+            standing: standing.sentence(at: now))
+    }
+}
+
+extension RosterOptions {
+    fileprivate var place: String {
+        switch self {
+        case .file(let path): path
+        case .etcd: "etcd"
+        }
+    }
+}
+
+extension RosterNotice.Level {
+    fileprivate var ofLog: Logger.Level {
+        switch self {
+        case .info: .info
+        case .notice: .notice
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+
+/// What every trial is told of its members.
+struct FleetArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("The remora to run. (default: the one beside this program)", valueName: "PATH"))
+    var remora: String?
+
+    @Option(
+        help: "The profile of all members: \(FleetOptions.Profile.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var profile = FleetOptions.Profile.lan
+
+    @Option(
+        help: ArgumentHelp(
+            "membership.tuning of remoras beside the profile, as in \"probe_interval: 500ms, indirect_checks: 2\".",
+            valueName: "YAML"))
+    var tuning = ""
+
+    /// - Throws: where a program is not there.
+    func fleet() throws -> FleetOptions {
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let path = remora ?? URL(fileURLWithPath: own).deletingLastPathComponent().appending(path: "remora").path
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw TrialFailure(
+                description: "no remora at \(path); build it with: swift build -c release --product remora")
+        }
+        return FleetOptions(remora: path, profile: profile, tuning: tuning)
+    }
+}
+
+extension FleetOptions.Profile: ExpressibleByArgument {}

@@ -1,0 +1,242 @@
+// Nodes as operators have them: a remora, and beside it an instance of a service, each a process of its own.
+
+import Admin
+import Foundation
+import Glibc
+import Reactor
+import Stats
+import Vocabulary
+
+/// One node of the fleet under test.
+final class ServiceNode {
+    let number: Int
+    let name: String
+    /// The number of the service that it has an instance of.
+    let service: Int
+    fileprivate(set) var sidecar: ChildProcess?
+    fileprivate(set) var instance: ChildProcess?
+
+    fileprivate init(number: Int, service: Int) {
+        self.number = number
+        self.service = service
+        name = "n" + String(1001 + number).dropFirst()
+    }
+}
+
+final class ServiceFleet {
+    struct Options {
+        var remora: FleetOptions
+        var services = 3
+        /// Further entries of `membership`, each with a comma before it.
+        var membership = ""
+        var keepsState = false
+        var drain = Duration.seconds(10)
+    }
+
+    let site: TrialSite
+    let options: Options
+    let nodes: [ServiceNode]
+    private let processes: RunningProcesses
+    private let program: String
+
+    /// - Parameter services: for each node the number of its service.
+    init(services: [Int], site: TrialSite, options: Options, processes: RunningProcesses) throws {
+        self.site = site
+        self.options = options
+        self.processes = processes
+        nodes = services.enumerated().map { ServiceNode(number: $0, service: $1) }
+        program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    }
+
+    // MARK: Their lives
+
+    func start(_ node: ServiceNode) throws {
+        try startInstance(of: node)
+        try startSidecar(of: node)
+    }
+
+    func startInstance(of node: ServiceNode) throws {
+        node.instance = try start(
+            program,
+            [
+                "instance", "--address", instanceAddress(of: node), "--name", node.name, "--journal",
+                file(node, "journal").path, "--ill", illness(of: node).path, "--seed", "\(node.number + 1)",
+            ], at: node, log: "instance.log")
+    }
+
+    func startSidecar(of node: ServiceNode) throws {
+        if options.keepsState {
+            try FileManager.default.createDirectory(at: file(node, "state"), withIntermediateDirectories: true)
+        }
+        let config = file(node, "yaml")
+        try text(of: node).write(to: config, atomically: false, encoding: .utf8)
+        let words = ["run", "--config", config.path, "--threads", "1"]
+        node.sidecar = try start(options.remora.remora, words, at: node, log: "log")
+    }
+
+    func killInstance(of node: ServiceNode) {
+        if let process = node.instance { processes.end(process) }
+        node.instance = nil
+    }
+
+    func killSidecar(of node: ServiceNode) {
+        if let process = node.sidecar { processes.end(process) }
+        node.sidecar = nil
+    }
+
+    /// Forgets a sidecar that has ended as it should.
+    func forgetSidecar(of node: ServiceNode) { killSidecar(of: node) }
+
+    /// Removes what they have written; another fleet may take their places.
+    func clear() {
+        for node in nodes {
+            for ending in ["yaml", "log", "instance.log", "journal", "ill", "admin", "state"] {
+                try? FileManager.default.removeItem(at: file(node, ending))
+            }
+        }
+    }
+
+    /// To both, the instance first: the sidecar is to see no sign of it.
+    func signal(_ number: Int32, to node: ServiceNode) {
+        node.instance?.signal(number)
+        node.sidecar?.signal(number)
+    }
+
+    func setHealth(of node: ServiceNode, passes: Bool) throws {
+        if passes {
+            try FileManager.default.removeItem(at: illness(of: node))
+        } else {
+            try Data().write(to: illness(of: node))
+        }
+    }
+
+    /// Those that ended though nobody ended them, and the last that they said.
+    func crashes() -> [String] {
+        nodes.flatMap { node in
+            [("remora", node.sidecar, "log"), ("instance", node.instance, "instance.log")]
+                .filter { $0.1?.hasEnded ?? false }.map { what, _, log in
+                    let lines =
+                        (try? String(contentsOf: file(node, log), encoding: .utf8))?.split(separator: "\n") ?? []
+                    return "\(what) of \(node.name) ended by itself; its last lines:\n  "
+                        + lines.suffix(8).joined(separator: "\n  ")
+                }
+        }
+    }
+
+    private func start(_ program: String, _ arguments: [String], at node: ServiceNode, log: String) throws
+        -> ChildProcess
+    {
+        let words = site.words(program, arguments, at: node.number, log: file(node, log))
+        let (process, output) = try processes.start(words[0], Array(words.dropFirst()))
+        // It writes to its file.
+        _ = close(output)
+        return process
+    }
+
+    private func file(_ node: ServiceNode, _ ending: String) -> URL {
+        site.directory.appending(path: "\(node.name).\(ending)")
+    }
+
+    private func illness(of node: ServiceNode) -> URL { file(node, "ill") }
+    private func instanceAddress(of node: ServiceNode) -> String { "\(site.host(node.number)):9000" }
+
+    private func text(of node: ServiceNode) -> String {
+        let host = site.host(node.number)
+        let tuning = options.remora.tuning.isEmpty ? "" : ", tuning: {\(options.remora.tuning)}"
+        // Three seeds: newcomers find the fleet while some are gone.
+        let seeds = nodes.filter { $0 !== node }.prefix(3).map { "\"\(site.host($0.number)):7946\"" }
+        let state = options.keepsState ? ", state_directory: \"\(file(node, "state").path)\"" : ""
+        let services = 0..<options.services
+        let upstreams = services.map { "{name: s\($0), service: s\($0)}" }
+        let listeners = services.map { "{name: s\($0)-out, bind: \"\(host):\(15_001 + $0)\", upstream: s\($0)}" }
+        return """
+            node: {name: \(node.name)\(state)}
+            membership:
+              {bind: "\(host):7946", join: [\(seeds.joined(separator: ", "))], profile: \(options.remora.profile.rawValue)\
+            \(tuning)\(options.membership)}
+            services:
+              - name: s\(node.service)
+                address: "\(instanceAddress(of: node))"
+                health: {http: /healthz, interval: 500ms, timeout: 250ms, fall: 2, rise: 2}
+            upstreams: [\(upstreams.joined(separator: ", "))]
+            listeners:
+              [{name: in, bind: "\(host):15000", service: s\(node.service)}, \(listeners.joined(separator: ", "))]
+            admin: "\(admin(of: node))"
+            shutdown: {drain: \(options.drain.components.seconds)s}
+
+            """
+    }
+
+    private func admin(of node: ServiceNode) -> String { "unix:\(file(node, "admin").path)" }
+
+    // MARK: What they are asked
+
+    /// The listeners of `callers` for all services.
+    func targets(at callers: [ServiceNode]) throws -> [RequestLoad.Target] {
+        try (0..<options.services).flatMap { service in
+            try callers.map { caller in
+                RequestLoad.Target(
+                    service: service,
+                    address: try SocketAddress(parsing: "\(site.host(caller.number)):\(15_001 + service)"))
+            }
+        }
+    }
+
+    func ask(_ path: String, of node: ServiceNode) async -> AdminReply? {
+        guard let address = try? SocketAddress(parsing: admin(of: node)) else { return nil }
+        return try? await AdminClient(address: address, token: nil).get(path, timeout: .seconds(2))
+    }
+
+    private func report<Report: Decodable>(_ type: Report.Type, _ path: String, of node: ServiceNode) async -> Report? {
+        guard let reply = await ask(path, of: node), reply.status == 200 else { return nil }
+        return try? ReportJSON.decode(type, from: reply.body)
+    }
+
+    func stats(of node: ServiceNode) async -> StatsReport? { await report(StatsReport.self, "/stats", of: node) }
+
+    /// States of members by name, as a node sees them.
+    func members(at node: ServiceNode) async -> [String: String] {
+        let report = await report(MembersReport.self, "/members", of: node)
+        return Dictionary(report?.members.map { ($0.name, $0.state) } ?? []) { first, _ in first }
+    }
+
+    /// A node's endpoint as another one sees it; nil where it does not.
+    func endpoint(of node: ServiceNode, at observer: ServiceNode) async -> EndpointReport? {
+        let report = await report(UpstreamsReport.self, "/upstreams", of: observer)
+        return report?.upstreams.first { $0.name == "s\(node.service)" }?.endpoints.first { $0.member == node.name }
+    }
+
+    /// Whether an observer sends traffic to exactly these, and knows nobody else as fit.
+    func areFit(_ wanted: [ServiceNode], at observer: ServiceNode) async -> Bool {
+        guard let report = await report(UpstreamsReport.self, "/upstreams", of: observer) else { return false }
+        let fit = report.upstreams.flatMap { $0.endpoints.filter { $0.state == "fit" }.compactMap(\.member) }
+        return Set(fit) == Set(wanted.map(\.name))
+    }
+
+    /// Lines of a sidecar's log that contain a text.
+    func lines(of node: ServiceNode, containing text: String) -> [String] {
+        let log = (try? String(contentsOf: file(node, "log"), encoding: .utf8)) ?? ""
+        return log.split(separator: "\n").filter { $0.contains(text) }.map(String.init)
+    }
+
+    /// The requests that have come to a node's instance, by number.
+    func journal(of node: ServiceNode) -> Set<Int> {
+        let text = (try? String(contentsOf: file(node, "journal"), encoding: .utf8)) ?? ""
+        return Set(text.split(separator: "\n").compactMap { Int($0) })
+    }
+}
+
+/// Waits until something holds.
+enum Patience {
+    /// - Returns: how long it took; nil: it did not hold in time.
+    static func wait(
+        _ limit: Duration, asking period: Duration = .milliseconds(50), until holds: () async throws -> Bool
+    ) async throws -> Duration? {
+        let start = Kernel.now()
+        while true {
+            if try await holds() { return Kernel.now() - start }
+            guard Kernel.now() - start < limit else { return nil }
+            try await Task.sleep(for: period)
+        }
+    }
+}

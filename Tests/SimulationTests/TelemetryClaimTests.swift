@@ -1,0 +1,73 @@
+// How old loads are that members know of each other: what the mission asks for at 250 nodes, and what it follows from.
+
+import Testing
+import Vocabulary
+
+@testable import Simulation
+
+@Suite("Telemetry, as claimed")
+struct TelemetryClaimTests {
+    private func report(nodes: Int, loss: Double = 0) throws -> (options: ExperimentOptions, ExperimentReport) {
+        var options = ExperimentOptions(nodes: [nodes], seed: FleetSeeds.base)
+        (options.experiments, options.loss, options.duration) = ([.telemetry], loss, .seconds(10))
+        return (options, try Experiments.run(options))
+    }
+
+    /// The finding of one budget, sealed or not.
+    private func finding(
+        _ quantity: Quantity, _ budget: Int, sealed: Bool, in report: ExperimentReport
+    ) throws -> Finding {
+        try #require(
+            report.findings(quantity).first { finding in
+                finding.conditions.map(\.text) == ["bytes_per_second \(budget)", "sealed \(sealed ? "yes" : "no")"]
+            })
+    }
+
+    @Test("Within each budget and second, every load is known everywhere, and twice the budget halves its age")
+    func budgets() throws {
+        let (options, report) = try report(nodes: 100)
+        for isSealed in [false, true] {
+            var slower: Double?
+            for budget in [1024, 2048, 4096] {
+                func sample(_ quantity: Quantity) throws -> Sample {
+                    try #require(try finding(quantity, budget, sealed: isSealed, in: report).sample)
+                }
+                #expect(try sample(.bytesInSecond).most <= Double(budget), "\(FleetSeeds.replay(options))")
+                #expect(try sample(.telemetryBytes).mean >= Double(budget) * 0.85, "\(FleetSeeds.replay(options))")
+                #expect(try sample(.reportsHeld).least == 1, "\(FleetSeeds.replay(options))")
+                #expect(try sample(.alikeInAnyOrder).least == 1, "\(FleetSeeds.replay(options))")
+                let ages = try sample(.reportAge)
+                let bound = try #require(try finding(.reportAge, budget, sealed: isSealed, in: report).predicted)
+                // Heads and one stop cost less than what is told; a seal is twice as long as a report.
+                #expect(ages.mean > bound && ages.mean < bound * (isSealed ? 3 : 2), "\(FleetSeeds.replay(options))")
+                #expect(ages.percentile(0.99) < ages.mean * 2.2, "\(FleetSeeds.replay(options))")
+                if let slower { #expect(abs(ages.mean * 2 / slower - 1) < 0.2, "\(FleetSeeds.replay(options))") }
+                slower = ages.mean
+            }
+        }
+    }
+
+    @Test("With 5 % of all datagrams lost every load is still known, and ages grow by less than half")
+    func loss() throws {
+        let (_, whole) = try report(nodes: 60)
+        let (options, lossy) = try report(nodes: 60, loss: 0.05)
+        for budget in [1024, 2048, 4096] {
+            let ages = [whole, lossy].compactMap { report in
+                try? finding(.reportAge, budget, sealed: true, in: report).sample?.mean
+            }
+            try #require(ages.count == 2)
+            #expect(ages[1] < ages[0] * 1.5, "\(FleetSeeds.replay(options)) --loss 5%")
+            let held = try finding(.reportsHeld, budget, sealed: true, in: lossy).sample?.least
+            #expect(try #require(held) == 1, "\(FleetSeeds.replay(options)) --loss 5%")
+        }
+    }
+
+    @Test("Ages grow as the members do, in proportion: the budget stays what it is")
+    func proportional() throws {
+        let ages = try [50, 200].map { nodes in
+            let (_, report) = try report(nodes: nodes)
+            return try #require(try finding(.reportAge, 2048, sealed: false, in: report).sample).mean
+        }
+        #expect(ages[1] / ages[0] > 2.5 && ages[1] / ages[0] < 4.5, "\(ages)")
+    }
+}
