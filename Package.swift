@@ -42,7 +42,7 @@ let package = Package(
         core("FleetLoad", ["Vocabulary", "GossipWire", "Upstreams"]),
         core("Balancing", ["Vocabulary", "Upstreams"]),
         core("Forwarding", ["Vocabulary"]),
-        core("TLS", ["COpenSSL"]),
+        core("TLS", ["COpenSSL", "Vocabulary"]),
         core("Reactor", ["CEpoll", "Vocabulary"]),
         core("GossipNet", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor"]),
         core("HealthChecks", ["Vocabulary", "Reactor"]),
@@ -88,6 +88,7 @@ let package = Package(
         .executableTarget(
             name: "wire-benchmark", dependencies: ["Vocabulary", "Gossip", "GossipWire", "TLS"],
             swiftSettings: settings),
+        .executableTarget(name: "tls-benchmark", dependencies: ["TLS", "Vocabulary"], swiftSettings: settings),
         .executableTarget(
             name: "fleet-trial",
             dependencies: [
@@ -107,7 +108,7 @@ let package = Package(
         tests("UpstreamsTests", ["Upstreams"]),
         tests("FleetLoadTests", ["Vocabulary", "GossipWire", "Upstreams", "FleetLoad"]),
         tests("RoutingTests", ["Routing"]),
-        tests("TLSTests", ["TLS"]),
+        tests("TLSTests", ["TLS", "Vocabulary"]),
         tests("BalancingTests", ["Balancing"]),
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),

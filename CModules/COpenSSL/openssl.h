@@ -20,3 +20,5 @@ static inline long remora_SSL_set_tlsext_host_name(SSL *stream, const char *name
 static inline int remora_ERR_SYSTEM_ERROR(unsigned long error) {
     return ERR_SYSTEM_ERROR(error) ? ERR_GET_REASON(error) : 0;
 }
+
+#include "streams.h"

@@ -11,9 +11,12 @@ package struct ConnectionFacts: Hashable, Sendable {
     package var peer: SocketAddress?
     /// Where the client connected to: the socket's own end, or the destination that a PROXY header names.
     package var local: SocketAddress?
+    /// What the client's first TLS message says, where the listener has read it.
+    package var hello: ClientHello?
 
-    package init(peer: SocketAddress?, local: SocketAddress?) {
+    package init(peer: SocketAddress?, local: SocketAddress?, hello: ClientHello? = nil) {
         self.peer = peer
         self.local = local
+        self.hello = hello
     }
 }

@@ -15,6 +15,8 @@ package enum Preface: Hashable, Sendable {
     /// A PROXY header, version 1 or 2. It must be there; whether it is, is never guessed from the bytes, or
     /// anybody could send one.
     case proxyHeader
+    /// A ClientHello, of which nothing is taken: all of it belongs to the endpoint, and so does the rest of TLS.
+    case clientHello(afterProxyHeader: Bool)
 
     /// The most bytes that a preface may take, and so the most that are held for a connection without endpoint.
     /// A longer one is malformed.
@@ -33,6 +35,27 @@ package enum Preface: Hashable, Sendable {
             case .header(let header, let length): return .done(length: length, facts: header.facts(over: socket))
             case .malformed(let fault): return .malformed(.proxyHeader(fault))
             }
+        case .clientHello(afterProxyHeader: false):
+            return Preface.examineHello(bytes, behind: 0, facts: socket)
+        case .clientHello(afterProxyHeader: true):
+            let verdict = Preface.proxyHeader.examine(bytes, of: socket)
+            guard case .done(let length, let facts) = verdict else { return verdict }
+            return Preface.examineHello(bytes.extracting(length...), behind: length, facts: facts)
+        }
+    }
+
+    /// - Parameter taken: bytes of the preface before those of the hello.
+    private static func examineHello(_ bytes: Span<UInt8>, behind taken: Int, facts: ConnectionFacts) -> PrefaceVerdict
+    {
+        switch ClientHello.read(bytes, within: bound.bytes - taken) {
+        case .needMore(let count):
+            return .needMore(atLeast: taken + count)
+        case .hello(let hello, _):
+            var facts = facts
+            facts.hello = hello
+            return .done(length: taken, facts: facts)
+        case .malformed(let fault):
+            return .malformed(.clientHello(fault))
         }
     }
 }
@@ -44,7 +67,8 @@ package enum PrefaceVerdict: Hashable, Sendable {
     /// where the client sends nothing after the preface. Whoever asks with fewer may learn sooner that they are
     /// malformed.
     case needMore(atLeast: Int)
-    /// The preface takes the first `length` bytes; all after it belong to the endpoint.
+    /// The preface takes the first `length` bytes; all after it belong to the endpoint, those too that were only
+    /// looked at.
     case done(length: Int, facts: ConnectionFacts)
     /// No byte that could still come makes a preface of it: close the connection, as an abort.
     case malformed(PrefaceFault)
@@ -53,11 +77,13 @@ package enum PrefaceVerdict: Hashable, Sendable {
 /// What the peer did wrong, by the stage that found it.
 package enum PrefaceFault: Error, Hashable, Sendable, CustomStringConvertible {
     case proxyHeader(ProxyHeaderFault)
+    case clientHello(ClientHelloFault)
 
     /// One short sentence for the log; echoes at most one byte of the peer's, escaped.
     package var description: String {
         switch self {
         case .proxyHeader(let fault): fault.description
+        case .clientHello(let fault): fault.description
         }
     }
 }

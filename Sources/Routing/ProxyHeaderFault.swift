@@ -82,7 +82,7 @@ extension ProxyHeaderFault: CustomStringConvertible {
 }
 
 /// A printable ASCII character in quotes, anything else as its number.
-private func escaped(_ byte: UInt8) -> String {
+func escaped(_ byte: UInt8) -> String {
     (0x21...0x7E).contains(byte) ? "'\(Character(UnicodeScalar(byte)))'" : "0x\(hexadecimal(byte))"
 }
 

@@ -1,13 +1,15 @@
 // The libFuzzer target for everything that reads a stranger's first bytes. `Tests/Fuzz/run` builds and runs it;
 // no SwiftPM target does, since a normal build has no libFuzzer to link.
 //
-// The first byte of an input chooses the preface, the rest is what the client sent. A new preface joins by a
+// The first byte of an input chooses the preface (modulo their number), the rest is what the client sent. A new preface joins by a
 // line in `prefaces`; what must hold of its verdicts is already below.
 
 import Routing
 import Vocabulary
 
-private let prefaces: [Preface] = [.proxyHeader]
+private let prefaces: [Preface] = [
+    .proxyHeader, .clientHello(afterProxyHeader: false), .clientHello(afterProxyHeader: true),
+]
 
 private let socket = ConnectionFacts(peer: .ipv4(.loopback, port: 1), local: .ipv4(.loopback, port: 2))
 
@@ -26,9 +28,10 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         precondition(wanted > bytes.count && wanted <= Preface.bound.bytes, "asks for too little or too much")
     case .done(let length, let facts):
         precondition(length <= bytes.count && length <= Preface.bound.bytes, "takes more than there is")
-        precondition(preface.examine(bytes.extracting(first: length), of: socket) == verdict, "looks at what follows")
-        if length > 0 {
-            precondition(isNeedMore(preface.examine(bytes.extracting(first: length - 1), of: socket)), "decided early")
+        let whole = length + lengthOfHello(in: bytes, behind: length, preface)
+        precondition(preface.examine(bytes.extracting(first: whole), of: socket) == verdict, "looks at what follows")
+        if whole > 0 {
+            precondition(isNeedMore(preface.examine(bytes.extracting(first: whole - 1), of: socket)), "decided early")
         }
         checkRoundTrip(of: ProxyHeader(relaying: facts))
     case .malformed(let fault):
@@ -42,6 +45,17 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     }
     precondition(preface.examine(bytes.extracting(first: held), of: socket) == verdict, "depends on how bytes come")
     return 0
+}
+
+/// What the preface has looked at beyond the bytes that it takes.
+private func lengthOfHello(in bytes: Span<UInt8>, behind taken: Int, _ preface: Preface) -> Int {
+    guard case .clientHello = preface else { return 0 }
+    guard case .hello(let hello, let length) = ClientHello.read(bytes.extracting(taken...)) else {
+        preconditionFailure("found a hello that is none")
+    }
+    precondition(hello.applicationProtocols.count <= ClientHello.protocolsRead, "keeps too many protocols")
+    precondition(taken + length <= Preface.bound.bytes, "reads beyond its bound")
+    return length
 }
 
 private func isNeedMore(_ verdict: PrefaceVerdict) -> Bool {
