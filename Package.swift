@@ -128,3 +128,16 @@ let package = Package(
             ]),
     ]
 )
+
+// For the sanitizers: what shares memory between threads or handles it by hand, with its tests, and no package of others'.
+// Building the rest twice more would take longer than running it.
+if Context.environment["REMORA_CORES"] != nil {
+    let outer: Set = [
+        "Config", "Stores", "Admin", "Node", "Simulation", "remora", "pick-benchmark", "ring-benchmark",
+        "discovery-benchmark", "wire-benchmark", "tls-benchmark", "fleet-trial", "SerfTests", "SimulationTests",
+        "StoresTests", "ConfigTests", "AdminTests", "FleetTrialTests", "RemoraTests",
+    ]
+    package.products = []
+    package.dependencies = []
+    package.targets.removeAll { outer.contains($0.name) }
+}
