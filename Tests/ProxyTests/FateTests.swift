@@ -397,7 +397,9 @@ extension DataPlaneBehaviour {
                     if ended() < many { rounds += 1 }
                     return ended() >= many
                 })
-            #expect(rounds > 3)
+            // One may have begun before the worker heard of it; in a single turn there would be no other. How many fit in
+            // is a question of how slow this thread is.
+            #expect(rounds > 1)
             #expect(eventually { remora.endpoints[0].connections == 0 })
             let verdicts = Set(stride(from: 0, to: 200, by: 2).map { ends[$0].awaitEnd()?.code ?? 0 })
             #expect(verdicts == [fate == .reset ? ECONNRESET : 0])
