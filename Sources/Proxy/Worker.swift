@@ -69,6 +69,8 @@ struct Worker: ~Copyable {
     var present: Tick
     /// Whatever a descriptor had to report by this time has been dealt with.
     var heardThrough: Instant
+    /// As many events a wait tells of at once; here, as asking the poller is a call for each turn.
+    let eventsPerTurn: Int
     /// How many turns in a row had as many events as one takes, so that others may have been left.
     var fullTurns = 0
     /// The number of this turn, from 1.
@@ -108,6 +110,7 @@ struct Worker: ~Copyable {
         self.sharedDoors = sharedDoors
         self.upstreams = upstreams
         poller = try Poller(capacity: limits.eventsPerTurn)
+        eventsPerTurn = Int(limits.eventsPerTurn)
         connections = Reservation(capacity: limits.connectionsPerWorker)
         halves = Reservation(capacity: 2 * limits.connectionsPerWorker)
         lanes = Reservation(capacity: 2 * limits.connectionsPerWorker)
@@ -158,7 +161,7 @@ struct Worker: ~Copyable {
     /// Takes note of how complete a wait was; ``now`` is still from before it.
     @inline(__always)
     private mutating func hear(_ count: Int) {
-        if count < Int(poller.capacity) || fullTurns == Self.fullTurnsInDoubt {
+        if count < eventsPerTurn || fullTurns == Self.fullTurnsInDoubt {
             heardThrough = now
             fullTurns = 0
         } else {
