@@ -37,7 +37,10 @@ package struct Balancer: ~Copyable {
     /// Index of a record of the snapshot adopted last; nil where no endpoint is eligible.
     ///
     /// Another worker may fill the endpoint meanwhile: ``LoadCells/place(_:within:)`` has the last word.
-    package mutating func pick(excluding tried: TriedEndpoints, random: inout SeededRandom) -> UInt32? {
+    /// - Parameter key: the hash of what the connection is known by; nil where there is nothing.
+    package mutating func pick(
+        for key: UInt64? = nil, excluding tried: TriedEndpoints, random: inout SeededRandom
+    ) -> UInt32? {
         if let picked = preferred.pick(excluding: tried, random: &random) { return picked }
         return pickReserve(excluding: tried, random: &random)
     }

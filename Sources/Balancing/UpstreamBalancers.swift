@@ -55,12 +55,14 @@ package struct UpstreamBalancers: ~Copyable {
     }
 
     /// Index into the `records` of ``view(of:)``; nil where the upstream has no eligible endpoint.
-    /// - Parameter upstream: its place in the set adopted last.
+    /// - Parameters:
+    ///   - upstream: its place in the set adopted last.
+    ///   - key: the hash of what the connection is known by; nil where there is nothing.
     package mutating func pick(
-        from upstream: Int, excluding tried: TriedEndpoints, random: inout SeededRandom
+        from upstream: Int, for key: UInt64? = nil, excluding tried: TriedEndpoints, random: inout SeededRandom
     ) -> UInt32? {
         precondition(upstream < count)
-        return unsafe entries[upstream].balancer.pick(excluding: tried, random: &random)
+        return unsafe entries[upstream].balancer.pick(for: key, excluding: tried, random: &random)
     }
 
     /// What to connect to an upstream's endpoints with, until the next adoption.

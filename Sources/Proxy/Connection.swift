@@ -87,6 +87,8 @@ struct Connection {
     var upstream: UInt32 = 0
     /// The load cell of the endpoint it is placed on; meaningful from the placement on.
     var cell: UInt32 = 0
+    /// The hash of what policies that hash know it by; nil where there is nothing.
+    var key: UInt64?
 
     /// When a byte last moved in either direction.
     var lastActive = Instant(nanoseconds: 0)

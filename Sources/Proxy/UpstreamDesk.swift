@@ -44,10 +44,12 @@ struct UpstreamDesk: ~Copyable {
 
     /// Chooses an endpoint and counts the connection there, waiting; nil where none is eligible.
     mutating func place(
-        _ upstream: Int, excluding tried: TriedEndpoints, random: inout SeededRandom
+        _ upstream: Int, for key: UInt64?, excluding tried: TriedEndpoints, random: inout SeededRandom
     ) -> ChosenEndpoint? {
         for _ in 0..<Self.races {
-            guard let picked = balancers.pick(from: upstream, excluding: tried, random: &random) else { return nil }
+            guard let picked = balancers.pick(from: upstream, for: key, excluding: tried, random: &random) else {
+                return nil
+            }
             let view = unsafe balancers.view(of: upstream)
             let record = unsafe view.records[Int(picked)]
             guard unsafe cells.place(record.cell, within: view.limits) else { continue }

@@ -33,7 +33,8 @@ extension Worker {
         let upstream = Int(connections[index].upstream)
         while true {
             guard connections[index].tried.count < upstreams.connectAttempts(of: upstream),
-                let endpoint = upstreams.place(upstream, excluding: connections[index].tried, random: &random)
+                let endpoint = upstreams.place(
+                    upstream, for: connections[index].key, excluding: connections[index].tried, random: &random)
             else {
                 giveUp(index)
                 return

@@ -19,6 +19,33 @@ package enum LoadSource: String, CaseIterable, Sendable {
     case fleet, local
 }
 
+/// What policies that hash know a connection by.
+package enum HashKey: Hashable, Sendable {
+    /// The client's address without its port.
+    case sourceIP
+    /// The name that the client's TLS asks for.
+    case serverName
+    /// The source address, without its port, that a PROXY header names.
+    case proxyAuthority
+    /// A field of the connection's first HTTP/1 request head, by its name in lower case.
+    case header(String)
+    /// A cookie of that head.
+    case cookie(String)
+    /// The path of that head's target, without its query.
+    case path
+}
+
+/// How a policy that hashes places connections.
+package struct HashOptions: Hashable, Sendable {
+    package var key = HashKey.sourceIP
+    /// Points on the ring of an endpoint of weight 100.
+    package var virtualNodes = 160
+    /// How many times the mean an endpoint may carry before its keys go on to the next; nil is without bound.
+    package var boundedLoad: Double?
+
+    package init() {}
+}
+
 /// One endpoint as a config file names it.
 package struct StaticEndpoint: Hashable, Sendable {
     package var address: SocketAddress
@@ -94,6 +121,12 @@ package struct UpstreamOptions: Hashable, Sendable {
     package var slowStart: Duration = .zero
     /// With fewer fit endpoints than this, in percent of those known, all of them are used again.
     package var panicThresholdPercent = 30
+    /// Heeded by the policies that hash.
+    package var hash = HashOptions()
+    /// Whether connections stay in this node's zone while it can carry them.
+    package var zoneAware = true
+    /// How long a connection may live before it is closed at an idle moment; zero is for ever.
+    package var maxConnectionAge: Duration = .zero
 
     package init(
         name: String, source: EndpointSource, balance: BalancePolicy = .p2c, load: LoadSource = .fleet,
