@@ -7,6 +7,7 @@
 import Logging
 import Proxy
 import Reactor
+import TLS
 import Upstreams
 import Vocabulary
 
@@ -52,11 +53,13 @@ struct NoticeLog {
         case .endpointAnswered:
             return
         case .connectFailed, .endpointReset, .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface,
-            .heldBytesExhausted:
+            .handshakeRefused, .handshakeFailed, .heldBytesExhausted:
             guard limiter.admits(Topic(notice), at: now) else { return }
         }
         let (level, text) = line(about: Topic(notice), of: set)
-        logger.log(level: level, "\(text)")
+        // Of many alike, one client's address is an example.
+        let client = notice.peer.map { " (client \($0))" } ?? ""
+        logger.log(level: level, "\(text)\(client)")
     }
 
     /// How many of each kind were left out, where an interval is over.
@@ -87,8 +90,7 @@ struct NoticeLog {
         let error = SystemError(code: topic.detail)
         switch topic.kind {
         case .connectFailed, .endpointReset, .endpointAnswered:
-            let endpoint = upstream.endpoints.first { $0.cell == topic.cell }
-            let address = endpoint.map { "\($0.identity.address)" } ?? "an endpoint that is gone"
+            let address = address(of: topic, in: upstream)
             let what =
                 topic.kind == .connectFailed
                 ? "did not accept a connection: \(error)" : "reset a connection before it had answered"
@@ -111,6 +113,12 @@ struct NoticeLog {
             let why =
                 topic.detail == 0 ? "it sent no valid PROXY header first" : "its PROXY header did not come in time"
             return (.warning, "listener \(listener): a client was closed: \(why)")
+        case .handshakeRefused:
+            let why = topic.fault.map { "\($0)" } ?? "it did not come to an end in time"
+            return (.warning, "listener \(listener): a client was closed in the TLS handshake: \(why)")
+        case .handshakeFailed:
+            let why = topic.fault.map { "\($0)" } ?? "it did not come to an end in time"
+            return (.warning, "upstream \(name): no TLS with \(address(of: topic, in: upstream)): \(why)")
         case .heldBytesExhausted:
             return (
                 .error,
@@ -119,6 +127,11 @@ struct NoticeLog {
         case .acceptPaused, .acceptResumed:
             return (.error, "accepting pauses: \(error); raise the limit (ulimit -n) or lower max_connections")
         }
+    }
+
+    private func address(of topic: Topic, in upstream: UpstreamSnapshot) -> String {
+        let endpoint = upstream.endpoints.first { $0.cell == topic.cell }
+        return endpoint.map { "\($0.identity.address)" } ?? "an endpoint that is gone"
     }
 }
 
@@ -130,14 +143,17 @@ private struct Topic: Hashable {
     /// Of the endpoint, where one is named.
     var cell: LoadCells.Index?
     var detail: Int32
+    var fault: PipeFault?
 
     init(_ notice: Notice) {
-        let namesEndpoint = notice.kind == .connectFailed || notice.kind == .endpointReset
+        let namesEndpoint =
+            notice.kind == .connectFailed || notice.kind == .endpointReset || notice.kind == .handshakeFailed
         kind = notice.kind
         // Which listener's client met a dead endpoint says nothing about the endpoint.
         listener = namesEndpoint ? 0 : notice.listener
         upstream = notice.upstream
         cell = namesEndpoint ? notice.cell : nil
         detail = notice.detail
+        fault = notice.fault
     }
 }

@@ -139,7 +139,7 @@ final class ServiceKeeper {
             services[index].cannotListen = SystemError(code: notice.detail)
             tell(index)
         case .connectFailed, .endpointReset, .endpointAnswered, .noEndpoint, .listenerFull, .badPreface,
-            .heldBytesExhausted, .acceptPaused, .acceptResumed:
+            .handshakeRefused, .handshakeFailed, .heldBytesExhausted, .acceptPaused, .acceptResumed:
             break
         }
     }

@@ -6,12 +6,16 @@ enum ListenerColumn: Int, CaseIterable {
     case splicedBytesTotal
     /// One while the worker takes nobody in because the local instance refuses, else zero.
     case stopped
+    /// TLS handshakes with clients.
+    case handshakesTotal, handshakesResumedTotal, handshakesFailedTotal
 }
 
 enum UpstreamColumn: Int, CaseIterable {
     case retriesTotal
     /// Connections on which the first byte came, and how long all of them waited for it.
     case answersTotal, answerNanosecondsTotal
+    /// TLS handshakes with endpoints.
+    case handshakesTotal, handshakesResumedTotal, handshakesFailedTotal
 }
 
 /// Eight, which is a cache line for each endpoint and worker.

@@ -4,6 +4,7 @@
 //                    ── want(.draining) ─► WorkerDesk ── wake ──► its worker
 //                    ── fates of connections ─► EndpointBoard ──► each worker
 //                    ── stop, resume ───────► DoorCommands ─────► each worker
+//                    ── publish(tls:) ──────► TLSPublication ───► each worker
 //                    ◄── notices, counters ── WorkerDesk ◄─────── its worker
 
 import Balancing
@@ -11,6 +12,7 @@ import Glibc
 package import Reactor
 package import Stats
 import Synchronization
+import TLS
 package import Upstreams
 
 /// How far the data plane's shutdown has come.
@@ -35,6 +37,8 @@ package final class DataPlane: Sendable {
     private let latest: Mutex<UpstreamSet>
     private let board: EndpointBoard
     private let doors: DoorCommands
+    private let contexts: Mutex<TLSContexts>
+    private let tls: TLSPublication
     /// What the cell of each endpoint had counted before it was that endpoint's.
     private let baselines: CounterTable
     private let desks: [WorkerDesk]
@@ -50,13 +54,14 @@ package final class DataPlane: Sendable {
 
     /// - Parameters:
     ///   - upstreams: the first set; every listener's upstream is in it.
+    ///   - tls: which listeners terminate and which upstreams originate TLS, and how.
     ///   - seed: of the workers' draws.
     ///   - noticesArrived: called when there is a notice to take, on a worker's thread or within
     ///     ``takeNotices(_:)``; must not block.
     /// - Throws: where the process has no descriptors left.
     package init(
         listeners: [ListenerSockets], upstreams: UpstreamSet, cells: LoadCells, workers: Int, limits: ProxyLimits,
-        seed: UInt64, noticesArrived: @escaping @Sendable () -> Void
+        tls contexts: TLSContexts = .none, seed: UInt64, noticesArrived: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         precondition(workers > 0 && listeners.count <= limits.listeners)
         self.listeners = listeners
@@ -68,6 +73,8 @@ package final class DataPlane: Sendable {
         latest = Mutex(upstreams)
         board = EndpointBoard(cells: cells.capacity)
         doors = DoorCommands(listeners: limits.listeners)
+        self.contexts = Mutex(contexts)
+        tls = TLSPublication(TLSRows(contexts, listeners: listeners.map(\.options.name), upstreams: upstreams))
         baselines = CounterTable(rows: cells.capacity, columns: EndpointColumn.allCases.count)
         board.apply(board.compare(upstreams, with: nil))
         var desks: [WorkerDesk] = []
@@ -114,6 +121,8 @@ package final class DataPlane: Sendable {
         }
         let changes = board.compare(set, with: before)
         for cell in changes.fresh { beginCounting(cell) }
+        // First: whoever sees an upstream sees whether it speaks TLS.
+        if set.upstreams.count != before.upstreams.count { publishRows(for: set) }
         publication.publish(set)
         board.apply(changes)
         for desk in desks { desk.wake.signal() }
@@ -131,6 +140,44 @@ package final class DataPlane: Sendable {
     private func count(_ column: EndpointColumn, cell: LoadCells.Index) -> UInt64 {
         let sum = desks.reduce(0) { $0 &+ $1.endpoints.read(row: Int(cell), column: column.rawValue) }
         return sum &- baselines.read(row: Int(cell), column: column.rawValue)
+    }
+
+    // MARK: TLS
+
+    /// Makes these the contexts of every handshake to come; connections that are there keep what they began with.
+    ///
+    /// Which listeners and upstreams speak TLS stays as it was, but for those that are new: the contexts of a new
+    /// upstream are published before the set that it is in.
+    package func publish(tls contexts: TLSContexts) {
+        self.contexts.withLock { $0 = contexts }
+        publishRows(for: upstreams)
+        for desk in desks { desk.wake.signal() }
+    }
+
+    private func publishRows(for set: UpstreamSet) {
+        let names = listeners.map(\.options.name)
+        tls.publish(contexts.withLock { TLSRows($0, listeners: names, upstreams: set) })
+    }
+
+    /// What has come of the handshakes with a listener's clients.
+    /// - Parameter listener: its place in ``listeners``.
+    package func handshakes(ofListener listener: Int) -> HandshakeCounts {
+        func sum(_ column: ListenerColumn) -> UInt64 {
+            desks.reduce(0) { $0 &+ $1.listeners.read(row: listener, column: column.rawValue) }
+        }
+        return HandshakeCounts(
+            completed: sum(.handshakesTotal), resumed: sum(.handshakesResumedTotal), failed: sum(.handshakesFailedTotal)
+        )
+    }
+
+    /// What has come of the handshakes with an upstream's endpoints.
+    package func handshakes(ofUpstream place: Int) -> HandshakeCounts {
+        func sum(_ column: UpstreamColumn) -> UInt64 {
+            desks.reduce(0) { $0 &+ $1.upstreams.read(row: place, column: column.rawValue) }
+        }
+        return HandshakeCounts(
+            completed: sum(.handshakesTotal), resumed: sum(.handshakesResumedTotal), failed: sum(.handshakesFailedTotal)
+        )
     }
 
     // MARK: Inbound listeners

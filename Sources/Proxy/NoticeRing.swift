@@ -8,7 +8,9 @@
 // clients may fill half of the ring, and the other half is left for what speaks for or against endpoints.
 
 import Synchronization
+package import TLS
 package import Upstreams
+package import Vocabulary
 
 /// Something that happened on a worker and that an operator may want to read about, or that speaks for or against an
 /// endpoint (``Notice/observation``).
@@ -31,6 +33,12 @@ package struct Notice: Sendable {
         case listenerFull
         /// A client was closed because what it sent ahead could not be understood in time.
         case badPreface
+        /// A client was closed because the TLS handshake with it came to nothing; ``Notice/fault`` says why and whose
+        /// fault it is.
+        case handshakeRefused
+        /// The TLS handshake with an endpoint came to nothing, or the endpoint broke the stream off with an alert before
+        /// its first byte; ``Notice/fault`` says why.
+        case handshakeFailed
         /// A connection was aborted because no memory was left to hold its bytes.
         case heldBytesExhausted
         /// Accepting waits: no descriptors or memory; `detail` is the errno.
@@ -41,9 +49,11 @@ package struct Notice: Sendable {
     /// Whether it is of one client alone, and speaks neither for nor against an endpoint: as many can come as clients.
     var isOfOneClient: Bool {
         switch kind {
-        case .noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted: true
+        case .noEndpoint, .listenerFull, .badPreface, .handshakeRefused, .heldBytesExhausted: true
         case .connectFailed: observation == nil
-        case .endpointReset, .endpointAnswered, .instanceRefused, .listenFailed, .acceptPaused, .acceptResumed: false
+        case .endpointReset, .endpointAnswered, .handshakeFailed, .instanceRefused, .listenFailed, .acceptPaused,
+            .acceptResumed:
+            false
         }
     }
 
@@ -57,13 +67,17 @@ package struct Notice: Sendable {
     package var streak: UInt32 = 0
     /// Of the endpoint's cell when it happened, so that the cell's next endpoint is not blamed for the last.
     var tenancy: UInt64 = 0
+    /// Of a handshake that came to nothing; nil where it took too long.
+    package var fault: PipeFault?
+    /// The client's address, of a handshake that was refused.
+    package var peer: SocketAddress?
 
     /// Whether it speaks of one endpoint, by ``cell``.
     var namesEndpoint: Bool {
         switch kind {
-        case .connectFailed, .endpointReset, .endpointAnswered: true
-        case .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted,
-            .acceptPaused, .acceptResumed:
+        case .connectFailed, .endpointReset, .endpointAnswered, .handshakeFailed: true
+        case .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface, .handshakeRefused,
+            .heldBytesExhausted, .acceptPaused, .acceptResumed:
             false
         }
     }
@@ -83,7 +97,11 @@ final class NoticeRing: @unchecked Sendable {
     private let tail = Atomic<Int>(0)
     private let lost = Atomic<UInt64>(0)
 
-    deinit { unsafe slots.deallocate() }
+    deinit {
+        // Some hold text.
+        while pop() != nil {}
+        unsafe slots.deallocate()
+    }
 
     /// - Returns: whether the reader has to be woken: it may be asleep with nothing else to read.
     /// - Precondition: only the one writer calls this.
@@ -104,7 +122,7 @@ final class NoticeRing: @unchecked Sendable {
     func pop() -> Notice? {
         let begin = head.load(ordering: .relaxed)
         guard begin < tail.load(ordering: .sequentiallyConsistent) else { return nil }
-        let notice = unsafe slots[begin % Self.capacity]
+        let notice = unsafe (slots + begin % Self.capacity).move()
         head.store(begin + 1, ordering: .sequentiallyConsistent)
         return notice
     }

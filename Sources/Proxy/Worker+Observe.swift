@@ -78,10 +78,10 @@ extension Notice {
             Observation.Kind(ofConnect: SystemError(code: detail)).map {
                 Observation(cell: cell, kind: $0, streak: Int(streak))
             }
-        case .endpointReset: Observation(cell: cell, kind: .reset, streak: Int(streak))
+        case .endpointReset, .handshakeFailed: Observation(cell: cell, kind: .reset, streak: Int(streak))
         case .endpointAnswered: Observation(cell: cell, kind: .answered, streak: 0)
-        case .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface, .heldBytesExhausted,
-            .acceptPaused, .acceptResumed:
+        case .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface, .handshakeRefused,
+            .heldBytesExhausted, .acceptPaused, .acceptResumed:
             nil
         }
     }
