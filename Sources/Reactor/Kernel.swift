@@ -123,6 +123,9 @@ package enum Kernel {
     @inlinable
     package static func endStream(_ fd: Int32) -> Outcome { Outcome(remora_shutdown_write(fd)) }
 
+    /// Bytes that were sent and that the peer has not acknowledged; a reset would throw away those under way.
+    package static func unacknowledged(_ fd: Int32) -> Int { max(0, Outcome(remora_unacknowledged(fd)).count) }
+
     @inlinable
     package static func close(_ fd: Int32) { _ = remora_close(fd) }
 

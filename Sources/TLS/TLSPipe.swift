@@ -135,7 +135,7 @@ extension TLSPipe.Handle {
         }
         unsafe SSL_free(stream)
         ERR_clear_error()
-        unsafe state.pointee.backlog?.deallocate()
+        dropBacklog()
         unsafe state.pointee.wire.state.pointee.pipes -= 1
         unsafe state.deinitialize(count: 1)
         unsafe state.deallocate()
@@ -172,8 +172,38 @@ extension TLSPipe.Handle {
         guard received > 0 else { return receivedNothing(Int32(truncatingIfNeeded: -received)) }
         reading.received = Int(received)
         reading.isDrained = received < asked
+        unsafe decrypt(Int(received), into: plain, &reading)
+        return reading
+    }
+
+    /// Takes bytes that somebody else has received, ahead of all that the socket has yet to give.
+    /// - Parameters:
+    ///   - encrypted: ``Wire/largestRead`` bytes at most.
+    ///   - plain: room for ``Wire/slack`` bytes more than those.
+    package func take(
+        _ encrypted: UnsafeRawBufferPointer, into plain: UnsafeMutableRawBufferPointer
+    ) -> PipeReading {
+        precondition(
+            encrypted.count <= Wire.largestRead && plain.count >= encrypted.count + Wire.slack, "no room for them")
+        var reading = PipeReading()
+        guard fault == nil else {
+            reading.end = .failed
+            return reading
+        }
+        reading.received = encrypted.count
+        let wire = unsafe state.pointee.wire.state
+        if let start = encrypted.baseAddress {
+            unsafe wire.pointee.inbox.copyMemory(from: start, byteCount: encrypted.count)
+        }
+        unsafe decrypt(encrypted.count, into: plain, &reading)
+        return reading
+    }
+
+    /// Gives OpenSSL the first `received` bytes of the inbox.
+    private func decrypt(_ received: Int, into plain: UnsafeMutableRawBufferPointer, _ reading: inout PipeReading) {
+        let wire = unsafe state.pointee.wire.state
         unsafe wire.pointee.inboxStart = 0
-        unsafe wire.pointee.inboxEnd = Int(received)
+        unsafe wire.pointee.inboxEnd = received
         clearErrors()
         let stream = unsafe state.pointee.stream
         var result: CInt
@@ -189,7 +219,6 @@ extension TLSPipe.Handle {
         unsafe wire.pointee.inboxStart = 0
         push(more: false)
         if fault != nil { reading.end = .failed }
-        return reading
     }
 
     private func receivedNothing(_ code: Int32) -> PipeReading {
@@ -284,11 +313,10 @@ extension TLSPipe.Handle {
         let sent = unsafe remora_stream_send(
             state.pointee.descriptor, backlog.baseAddress.map { unsafe $0 + start }, rest, 0)
         if sent == rest {
-            unsafe backlog.deallocate()
-            unsafe state.pointee.backlog = nil
-            unsafe state.pointee.backlogStart = 0
+            dropBacklog()
         } else if sent >= 0 {
             unsafe state.pointee.backlogStart += Int(sent)
+            unsafe state.pointee.wire.state.pointee.keptBytes -= Int(sent)
         } else {
             sendFailed(Int32(truncatingIfNeeded: -sent))
         }
@@ -350,14 +378,20 @@ extension TLSPipe.Handle {
         unsafe UnsafeMutableRawBufferPointer(rebasing: block[oldCount...]).copyMemory(from: bytes)
         unsafe state.pointee.backlog = unsafe block
         unsafe state.pointee.backlogStart = 0
+        unsafe state.pointee.wire.state.pointee.keptBytes += bytes.count
+    }
+
+    private func dropBacklog() {
+        unsafe state.pointee.wire.state.pointee.keptBytes -= keptBytes
+        unsafe state.pointee.backlog?.deallocate()
+        unsafe state.pointee.backlog = nil
+        unsafe state.pointee.backlogStart = 0
     }
 
     private func sendFailed(_ code: Int32) {
         guard code != EAGAIN, code != EINTR else { return }
         fail(.system(code: code))
-        unsafe state.pointee.backlog?.deallocate()
-        unsafe state.pointee.backlog = nil
-        unsafe state.pointee.backlogStart = 0
+        dropBacklog()
     }
 
     /// The first fault is the cause of the others.
@@ -393,6 +427,9 @@ extension TLSPipe.Handle {
     /// Encrypted bytes that are kept until the socket has room.
     package var keptBytes: Int { unsafe (state.pointee.backlog?.count ?? 0) - state.pointee.backlogStart }
 
+    /// By a session of an earlier connection, without a certificate and its signature.
+    package var isResumed: Bool { unsafe SSL_session_reused(state.pointee.stream) == 1 }
+
     /// What the handshake has settled; meaningful once it is over.
     package var terms: StreamTerms {
         let stream = unsafe state.pointee.stream
@@ -405,7 +442,7 @@ extension TLSPipe.Handle {
                 unsafe String(decoding: UnsafeBufferPointer(start: $0, count: Int(length)), as: UTF8.self)
             },
             serverName: unsafe SSL_get_servername(stream, TLSEXT_NAMETYPE_host_name).map { unsafe String(cString: $0) },
-            isResumed: unsafe SSL_session_reused(stream) == 1)
+            isResumed: isResumed)
     }
 
     /// The names in the peer's certificate that can be compared with anything; none where it showed none.

@@ -39,6 +39,8 @@ package final class Wire {
         var outboxCapacity: Int
         /// Pipes that use these buffers.
         var pipes = 0
+        /// What all of them keep.
+        var keptBytes = 0
     }
 
     package init() {
@@ -60,6 +62,8 @@ package final class Wire {
 
     /// Pipes that use it now.
     package var pipes: Int { unsafe state.pointee.pipes }
+    /// Encrypted bytes that its pipes keep for sockets without room.
+    package var keptBytes: Int { unsafe state.pointee.keptBytes }
 
     /// A new BIO over these buffers; nil without memory.
     func makeBIO() -> OpaquePointer? {

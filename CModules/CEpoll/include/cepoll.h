@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -167,6 +168,12 @@ static inline int64_t remora_send_to(int fd, const void *bytes, size_t count, co
 static inline int64_t remora_shutdown_read(int fd) { return remora_result(shutdown(fd, SHUT_RD)); }
 
 static inline int64_t remora_shutdown_write(int fd) { return remora_result(shutdown(fd, SHUT_WR)); }
+
+/// Bytes that the peer of a stream has not acknowledged (tcp(7)) or, over a unix socket, not read.
+static inline int64_t remora_unacknowledged(int fd) {
+    int count = 0;
+    return ioctl(fd, TIOCOUTQ, &count) < 0 ? -(int64_t)errno : count;
+}
 
 /// Closes so that a TCP peer sees a reset and not an end.
 static inline int64_t remora_abort(int fd) {
