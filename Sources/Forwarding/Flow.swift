@@ -28,6 +28,10 @@ package struct Flow: Sendable {
         case fillPipe
         /// Splice from the pipe to the sink.
         case drainPipe
+        /// Decrypt what the source has, encrypt it for the sink, or both.
+        case relay
+        /// Write what is held to a sink, which may be encrypted.
+        case deliver
         /// Tell the sink that the stream ends here.
         case finish
     }
@@ -58,6 +62,12 @@ package struct Flow: Sendable {
         @inlinable static var spliceable: Flags { Flags(rawValue: 1 << 7) }
         /// A short read proves nothing: the source is no TCP socket, or has an urgent byte.
         @inlinable static var readsUntilEmpty: Flags { Flags(rawValue: 1 << 8) }
+        /// The source or the sink speaks TLS.
+        @inlinable static var sealed: Flags { Flags(rawValue: 1 << 9) }
+        /// Either kind of held bytes that is not for a plain write; one test for both.
+        @inlinable static var heldOtherwise: Flags { Flags(rawValue: piped.rawValue | sealed.rawValue) }
+        /// Either way of moving bytes that is no plain read.
+        @inlinable static var movedOtherwise: Flags { Flags(rawValue: bulky.rawValue | sealed.rawValue) }
     }
 
     /// A read of at least this much, ``readsUntilBulky`` times in a row, makes a stream bulky.
@@ -191,17 +201,50 @@ package struct Flow: Sendable {
     @inlinable
     package mutating func finish() { flags.insert(.finished) }
 
+    // MARK: Through TLS
+
+    /// The source or the sink speaks TLS: bytes pass through the owner's hands from here on.
+    @inlinable
+    package mutating func passesThroughTLS() {
+        flags.insert(.sealed)
+        cannotSplice()
+    }
+
+    /// A source that speaks TLS gave `count` plain bytes, of `received` encrypted ones.
+    ///
+    /// Its end is known by what it says and not by its socket's: a socket that is about to end is read to the end.
+    /// - Parameter isDrained: the socket gave less than was asked for, or nothing.
+    @inlinable
+    package mutating func decrypted(_ count: Int, received: Int, isDrained: Bool) {
+        heldBytes &+= UInt32(truncatingIfNeeded: count)
+        guard isDrained else { return }
+        let isProof = flags.rawValue & (Flags.readsUntilEmpty.rawValue | Flags.ending.rawValue) == 0
+        if received == 0 || isProof { flags.remove(.readable) }
+    }
+
+    /// A sink that speaks TLS took `count` of the bytes that are held; whether its socket has them is told by
+    /// ``keeps(more:)``.
+    @inlinable
+    package mutating func encrypted(_ count: Int) { heldBytes &-= UInt32(truncatingIfNeeded: count) }
+
+    /// Of encrypted bytes, as many more (fewer, if negative) wait for room in the sink's socket. They are held like
+    /// any others: nothing is read while they are, nor is the end told.
+    @inlinable
+    package mutating func keeps(more count: Int) { heldBytes &+= UInt32(truncatingIfNeeded: count) }
+
     // MARK: Questions
 
     @inlinable
     package var next: Step {
         if heldBytes > 0 {
             guard flags.contains(.writable) else { return .rest }
-            return flags.contains(.piped) ? .drainPipe : .sendHeld
+            if flags.isDisjoint(with: .heldOtherwise) { return .sendHeld }
+            return flags.contains(.piped) ? .drainPipe : .deliver
         }
         if flags.contains(.ended) { return flags.contains(.finished) ? .rest : .finish }
         guard flags.contains(.movable) else { return .rest }
-        return flags.contains(.bulky) ? .fillPipe : .receive
+        if flags.isDisjoint(with: .movedOtherwise) { return .receive }
+        return flags.contains(.bulky) ? .fillPipe : .relay
     }
 
     /// Nothing is held, nothing is to be read and the end is not known: it rests until an edge of its source.
@@ -219,6 +262,8 @@ package struct Flow: Sendable {
     /// The source's last byte has been read and the sink has all.
     @inlinable package var isThrough: Bool { flags.contains(.ended) && heldBytes == 0 }
     @inlinable package var isFinished: Bool { flags.contains(.finished) }
+    /// The source or the sink speaks TLS.
+    @inlinable package var isSealed: Bool { flags.contains(.sealed) }
     /// Held bytes lie in a pipe.
     @inlinable package var isPiped: Bool { flags.contains(.piped) }
     /// Bytes lie in a pipe, or the next ones are to be spliced into one.

@@ -27,9 +27,9 @@ struct Slot: Hashable {
 
 /// One of a connection's two sockets.
 ///
-/// This is the seam for what a half is made of: bytes are received, sent and spliced
-/// through a half in one file alone (`Worker+Forward.swift`), and its `Flow` is told at
-/// the start whether both halves can be spliced.
+/// What it is made of, its `Flow` tells: bytes of plain halves are received, sent and spliced in one file
+/// (`Worker+Forward.swift`), those of halves that speak TLS in another (`Worker+Relay.swift`), through a pipe that lies
+/// apart, so that it costs plain halves nothing.
 struct Half {
     var descriptor: Int32 = -1
     /// Set anew whenever the descriptor changes, so that an event of an earlier one is known to be stale.
@@ -55,6 +55,8 @@ struct Lane {
     var pipe: UInt32 = .max
     /// It has used up its share of this turn and waits for the next.
     var isQueued = false
+    /// The handshake of the half that it begins at waits for a step.
+    var awaitsStep = false
 }
 
 struct Connection {
@@ -63,17 +65,25 @@ struct Connection {
         case none
         /// Reading ahead, before an endpoint can be chosen.
         case preface
+        /// The TLS handshake with the client.
+        case handshake
         /// Placed on an endpoint that has not answered the connect yet.
         case connecting
+        /// The endpoint has accepted, and the TLS handshake with it is under way.
+        case securing
         /// The machine, not the endpoint, was short of something; the connect is tried again.
         case deferred
         case established
+        /// A stream of TLS was cut off; the abort is passed on when what came before it is delivered.
+        case cutOff
     }
 
     var stage = Stage.none
     var isPlaced = false
     /// Whether it counts as outstanding where it is placed.
     var wait = AnswerWait()
+    /// The endpoint is spoken to through TLS; told when it is connected to.
+    var isSecured = false
     /// The endpoint has sent its first byte.
     var isAnswered = false
     /// A client byte has been given to the endpoint.

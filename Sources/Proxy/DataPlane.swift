@@ -97,7 +97,8 @@ package final class DataPlane: Sendable {
                 desk: desk, board: board, doors: doors, limits: limits, workers: desks.count, cells: cells,
                 listenerCells: listenerCells,
                 listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor),
-                upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()), seed: seed &+ UInt64(number))
+                upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()),
+                tls: TLSDesk(tls, limits: limits), seed: seed &+ UInt64(number))
             started.append(Worker.start(worker, name: "worker \(number)"))
         }
         workers.withLock { $0 = .running(started) }
@@ -158,6 +159,9 @@ package final class DataPlane: Sendable {
         let names = listeners.map(\.options.name)
         tls.publish(contexts.withLock { TLSRows($0, listeners: names, upstreams: set) })
     }
+
+    /// Handshakes with clients that have begun, however they ended.
+    package var handshakesBegun: Int { desks.reduce(0) { $0 + $1.handshakesBegun.load(ordering: .relaxed) } }
 
     /// What has come of the handshakes with a listener's clients.
     /// - Parameter listener: its place in ``listeners``.

@@ -81,6 +81,32 @@ struct HeldBytes: ~Copyable {
         if blocks[chain.first].start == blocks[chain.first].end { freeFirst(of: &chain) }
     }
 
+    /// Copies the first bytes of a chain, as many as there is room for, and leaves them where they are.
+    /// - Returns: how many.
+    func copy(_ chain: HeldChain, into room: UnsafeMutableRawBufferPointer) -> Int {
+        var (block, count) = (chain.first, 0)
+        while block != .max, count < room.count {
+            let (start, end) = (Int(blocks[block].start), Int(blocks[block].end))
+            let part = min(end - start, room.count - count)
+            let source = unsafe bytes.memory(of: block)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: room[count...]).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: source[start..<(start + part)]))
+            count += part
+            block = block == chain.last ? .max : blocks[block].next
+        }
+        return count
+    }
+
+    /// Drops the first `count` bytes, of however many blocks.
+    mutating func drop(_ count: Int, of chain: inout HeldChain) {
+        var left = count
+        while left > 0 {
+            let part = min(left, Int(blocks[chain.first].end - blocks[chain.first].start))
+            consume(part, of: &chain)
+            left -= part
+        }
+    }
+
     /// Appends `moved` to `chain` without copying, and empties it.
     mutating func move(_ moved: inout HeldChain, behind chain: inout HeldChain) {
         guard !moved.isEmpty else { return }

@@ -31,6 +31,15 @@ package struct ProxyLimits: Sendable {
 
     /// How long a client may take over what is read ahead of the choice of an endpoint.
     package var prefaceTimeout = Duration.seconds(5)
+    /// How long a TLS handshake with a client may take, from the accept or the end of the PROXY header on.
+    package var handshakeTimeout = Duration.seconds(10)
+    /// Handshakes with clients under way in a worker; beyond, the oldest makes room.
+    package var handshakesUnderWay = 4096
+    /// Handshakes with clients that a worker begins within a second at most, more than a core can do in full; further
+    /// ones wait.
+    package var handshakesPerSecond = 10_000
+    /// Encrypted bytes that a worker's pipes keep for sockets without room: a gibibyte, as of plain ones.
+    package var keptBytesPerWorker = 1 << 30
     /// Whether a connection to an endpoint on this machine is written to before the poller has said that it is complete.
     package var writesToLocalEndpointsAtOnce = true
     /// A peer without a sign of life for this long, while bytes or probes to it are unanswered, is gone.

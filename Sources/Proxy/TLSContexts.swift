@@ -81,6 +81,10 @@ struct TLSRows: Sendable {
     func upstream(_ place: UInt32) -> UpstreamTLS? {
         Int(place) < upstreams.count ? upstreams[Int(place)] : nil
     }
+
+    /// The same questions for who does not want the answer, which would count its references.
+    func speaks(listener number: Int) -> Bool { number < listeners.count && listeners[number] != nil }
+    func speaks(upstream place: UInt32) -> Bool { Int(place) < upstreams.count && upstreams[Int(place)] != nil }
 }
 
 /// Hands rows from the control thread to the workers.

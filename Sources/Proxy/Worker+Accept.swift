@@ -118,10 +118,12 @@ extension Worker {
         halves[.server(index)] = Half()
         lanes[.client(index)] = Lane(flow: Flow(shortReadMeansEmpty: listener.isTCP, canSplice: true))
         lanes[.server(index)] = Lane()
-        if listener.preface == .none {
-            beginForwarding(index)
-        } else {
+        if listener.preface != .none {
             beginPreface(index)
+        } else if tls.rows.speaks(listener: number) {
+            beginHandshake(index)
+        } else {
+            beginForwarding(index)
         }
     }
 

@@ -15,14 +15,23 @@ extension Worker {
     /// Begins to forward: everything that precedes the choice of an endpoint is known.
     /// - Parameter facts: nil where nothing was read ahead, and the socket itself is asked if anybody wants to know.
     mutating func beginForwarding(_ index: UInt32, facts: ConnectionFacts? = nil) {
-        if let version = listeners[Int(connections[index].listener)].sendProxyProtocol {
-            let facts = facts ?? socketFacts(index)
-            guard putInFront(ProxyHeader(relaying: facts), as: version, index) else {
-                tell(.heldBytesExhausted, about: index)
-                refuse(index)
-                return
-            }
-        }
+        guard introduce(index, facts: facts) else { return }
+        proceed(index)
+    }
+
+    /// Puts a PROXY header in front of what the endpoint will get, where the listener sends one.
+    /// - Returns: false where there was no room for it, and the connection is gone.
+    mutating func introduce(_ index: UInt32, facts: ConnectionFacts?) -> Bool {
+        guard let version = listeners[Int(connections[index].listener)].sendProxyProtocol else { return true }
+        let facts = facts ?? socketFacts(index)
+        if putInFront(ProxyHeader(relaying: facts), as: version, index) { return true }
+        tell(.heldBytesExhausted, about: index)
+        refuse(index)
+        return false
+    }
+
+    /// Nothing more is to be read, or shaken, ahead.
+    mutating func proceed(_ index: UInt32) {
         lanes[.client(index)].flow.sourceIsReadable()
         connections[index].began = now
         place(index)
@@ -76,10 +85,15 @@ extension Worker {
         halves[.server(index)] = Half(descriptor: descriptor, epoch: newEpoch(), isTCP: isTCP)
         lanes[.server(index)].flow = Flow(shortReadMeansEmpty: isTCP, canSplice: true)
         lanes[.server(index)].flow.sinkIsWritable()
+        let isSecured = tls.rows.speaks(upstream: connections[index].upstream)
+        connections[index].isSecured = isSecured
+        if isSecured || lanes[.client(index)].flow.isSealed { passThroughTLS(index) }
         timers.schedule(
             index, at: Tick(notBefore: now + upstreams.connectTimeout(of: Int(connections[index].upstream))))
         if outcome.succeeded {
-            didConnect(index)
+            didAccept(index)
+        } else if isSecured {
+            // Nothing is for it before the handshake.
         } else if endpoint.isLocal, limits.writesToLocalEndpointsAtOnce {
             // Over loopback the handshake is done, or refused, by the time connect returns: a write will tell.
             lanes[.client(index)].flow.sinkIsWritable()
@@ -113,7 +127,20 @@ extension Worker {
         poller.addWrites(of: half.descriptor, token: Token.socket(slot, epoch: half.epoch))
     }
 
-    /// The endpoint has accepted.
+    /// Both directions of a connection go through TLS at one of their ends.
+    private mutating func passThroughTLS(_ index: UInt32) {
+        lanes[.client(index)].flow.passesThroughTLS()
+        lanes[.server(index)].flow.passesThroughTLS()
+        // What the handshake with the client has left for its socket comes before all that the endpoint says.
+        if let pipe = secured[.client(index)] { lanes[.server(index)].flow.keeps(more: pipe.keptBytes) }
+    }
+
+    /// The endpoint has accepted; where it speaks TLS, the handshake is next.
+    mutating func didAccept(_ index: UInt32) {
+        if connections[index].isSecured { beginSecuring(index) } else { didConnect(index) }
+    }
+
+    /// The connection to the endpoint is there, and safe where it has to be.
     mutating func didConnect(_ index: UInt32) {
         connections[index].stage = .established
         connections[index].asked = now
@@ -140,6 +167,12 @@ extension Worker {
         leaveEndpoint(index)
     }
 
+    /// The endpoint has failed after it had accepted; nothing was written to it.
+    mutating func tryAnother(_ index: UInt32) {
+        connections[index].tried.insert(connections[index].cell)
+        moveOn(index)
+    }
+
     /// Leaves an endpoint that has not answered the connect yet for another; nothing was written to it.
     mutating func moveOn(_ index: UInt32) {
         leaveEndpoint(index)
@@ -149,6 +182,7 @@ extension Worker {
     /// Takes the connection off the endpoint it was placed on.
     private mutating func leaveEndpoint(_ index: UInt32) {
         if halves[.server(index)].isOpen {
+            if lanes[.server(index)].flow.isSealed { leaveTLS(index) }
             Kernel.close(halves[.server(index)].descriptor)
             halves[.server(index)] = Half()
         }
@@ -156,6 +190,15 @@ extension Worker {
         // That was for the endpoint it leaves.
         connections[index].isLeaving = false
         unplace(index)
+    }
+
+    /// What belongs to the endpoint that a connection leaves, and not to it.
+    private mutating func leaveTLS(_ index: UInt32) {
+        _ = endTLS(of: .server(index), abort: true)
+        // What it said behind the handshake is for nobody.
+        var chain = lanes[.server(index)].held
+        held.release(&chain)
+        lanes[.server(index)].held = chain
     }
 
     mutating func unplace(_ index: UInt32) {

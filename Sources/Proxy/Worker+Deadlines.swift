@@ -30,13 +30,25 @@ extension Worker {
             guard hasMissed(connections[index].began + limits.prefaceTimeout, index) else { return }
             tell(.badPreface, about: index, .timedOut)
             refuse(index)
-        case .connecting:
+        case .handshake:
+            guard !lanes[.client(index)].awaitsStep else { return waitForStep(index) }
+            guard hasMissed(connections[index].began + limits.handshakeTimeout, index) else { return }
+            refuseHandshake(index, nil)
+        case .securing where lanes[.server(index)].awaitsStep: waitForStep(index)
+        case .connecting, .securing:
             let patience = upstreams.connectTimeout(of: Int(connections[index].upstream))
             guard hasMissed(connections[index].placed + patience, index) else { return }
+            if connections[index].stage == .securing { countFailedHandshake(index) }
             connectFailed(index, .timedOut)
         case .deferred: retryPostponed(index)
         case .established: review(index)
+        case .cutOff: reviewCutOff(index)
         }
+    }
+
+    /// Its peer has done its part, and it is this worker that is late.
+    private mutating func waitForStep(_ index: UInt32) {
+        timers.schedule(index, at: Tick(notBefore: now + Self.deferredRetry))
     }
 
     /// Whether all has been heard that came before `deadline`; otherwise the connection is looked at again, no later than

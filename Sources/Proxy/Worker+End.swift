@@ -7,6 +7,13 @@ import Vocabulary
 extension Worker {
     /// Tells the sink of a direction that the stream has ended; with both directions through, that is all.
     mutating func finish(_ slot: Slot) -> Pumped {
+        if lanes[slot].flow.isSealed {
+            switch tellEnd(slot) {
+            case .open: break
+            case .none: return .open
+            case .some(let outcome): return outcome
+            }
+        }
         if lanes[slot.other].flow.isThrough {
             // Closing says the same as a shutdown: nothing unread is left that would turn it into a reset.
             end(slot.index, abort: false)
@@ -47,9 +54,10 @@ extension Worker {
 
     private mutating func end(_ index: UInt32, abort: Bool) {
         timers.cancel(index)
-        if connections[index].stage == .established {
+        if connections[index].stage == .established || connections[index].stage == .cutOff {
             desk.lifetimes.record(now - connections[index].began, row: Int(connections[index].upstream))
         }
+        if connections[index].stage == .handshake, secured[.client(index)] != nil { tls.underWayCount -= 1 }
         unplace(index)
         listenerCells.unplace(connections[index].listener, waiting: true)
         count(.connections, -1, listener: connections[index].listener)
@@ -61,6 +69,7 @@ extension Worker {
 
     private mutating func end(_ slot: Slot, abort: Bool) {
         let half = halves[slot]
+        let resets = lanes[slot].flow.isSealed ? endTLS(of: slot, abort: abort) : abort
         // A fresh half has an epoch that no event bears.
         halves[slot] = Half()
         var chain = lanes[slot].held
@@ -68,7 +77,8 @@ extension Worker {
         lanes[slot].held = chain
         returnPipe(slot)
         lanes[slot].isQueued = false
+        lanes[slot].awaitsStep = false
         guard half.isOpen else { return }
-        if abort, half.isTCP { Kernel.abort(half.descriptor) } else { Kernel.close(half.descriptor) }
+        if resets, half.isTCP { Kernel.abort(half.descriptor) } else { Kernel.close(half.descriptor) }
     }
 }

@@ -34,6 +34,11 @@ extension Worker {
             finishConnect(index, readiness)
             return
         }
+        if stage == .handshake || stage == .securing && slot.isServer {
+            // Even of a socket that has failed: an alert may lie in it that tells why.
+            awaitStep(slot)
+            return
+        }
         if readiness.hasAny(of: .readWillNotBlock) {
             // A reset shows as an end too; only a read tells that the stream is cut off.
             lanes[slot].flow.sourceIsReadable(
@@ -48,7 +53,10 @@ extension Worker {
         case .deferred:
             if readiness.contains(.failed) { abort(index) }
             return
-        case .connecting, .established: break
+        case .cutOff:
+            if readiness.contains(.failed) { abort(index) }
+            return
+        case .handshake, .connecting, .securing, .established: break
         }
         if readiness.contains(.writable), lanes[slot.other].flow.awaitsSink {
             lanes[slot.other].flow.sinkIsWritable()
@@ -65,7 +73,8 @@ extension Worker {
             return
         }
         guard readiness.contains(.writable) else { return }
-        didConnect(index)
+        didAccept(index)
+        guard connections[index].stage == .established else { return }
         // The client may have been heard of before.
         guard advance(.client(index)) else { return }
         handle(.server(index), readiness)
@@ -97,6 +106,8 @@ extension Worker {
             case .sendHeld: stop = sendHeld(slot)
             case .fillPipe: stop = moved.received < Self.spliceBudget ? fillPipe(slot) : .pause
             case .drainPipe: stop = drainPipe(slot)
+            case .relay: stop = moved.taken < Self.copyBudget ? relay(slot) : .pause
+            case .deliver: stop = deliver(slot)
             case .finish: stop = .finish
             }
         }
@@ -111,9 +122,9 @@ extension Worker {
             return .open
         case .finish:
             // A connect in progress would be undone by a shutdown; the end is told once it is through.
-            return connections[slot.index].stage == .connecting ? .open : finish(slot)
+            return connections[slot.index].stage == .established ? finish(slot) : .open
         case .sourceFailed:
-            fail(slot)
+            if lanes[slot].flow.isSealed, secured[slot] != nil { cutOff(slot) } else { fail(slot) }
             return .closed
         case .sinkFailed:
             fail(slot.other)
@@ -133,10 +144,12 @@ extension Worker {
         var sent = 0
         /// Of ``sent``.
         var spliced = 0
+        /// What a sealed flow has read, encrypted or not.
+        var taken = 0
     }
 
     /// Why a pump goes no further.
-    private enum Stop {
+    enum Stop {
         case none
         /// All that the source had is with the sink.
         case done
@@ -193,7 +206,7 @@ extension Worker {
     }
 
     @inline(never)
-    private mutating func receivedNothing(_ slot: Slot, _ read: Outcome) -> Stop {
+    mutating func receivedNothing(_ slot: Slot, _ read: Outcome) -> Stop {
         if read.count == 0 {
             lanes[slot].flow.sourceEnded()
         } else if read.wouldBlock {
@@ -206,7 +219,7 @@ extension Worker {
 
     /// The sink has not taken all, or this was the write that tells whether the endpoint has accepted.
     @inline(never)
-    private mutating func sentSome(_ slot: Slot, _ write: Outcome, of count: Int) -> Stop {
+    mutating func sentSome(_ slot: Slot, _ write: Outcome, of count: Int) -> Stop {
         let isConnecting = connections[slot.index].stage == .connecting
         if !write.succeeded, !write.wouldBlock, !isConnecting { return .sinkFailed }
         let taken = max(0, write.count)
@@ -223,7 +236,7 @@ extension Worker {
         return .none
     }
 
-    private mutating func sendHeld(_ slot: Slot) -> Stop {
+    mutating func sendHeld(_ slot: Slot) -> Stop {
         expedite(slot)
         let sink = halves[slot.other].descriptor
         let endFollows = lanes[slot].flow.hasEnded
@@ -267,7 +280,7 @@ extension Worker {
     /// and a connection with a single request is spared the system call. A client's socket has it off from
     /// its listener.
     @inline(__always)
-    private mutating func expedite(_ slot: Slot) {
+    mutating func expedite(_ slot: Slot) {
         guard !slot.isServer, !halves[slot.other].sendsAtOnce else { return }
         guard connections[slot.index].hasAsked || moved.sent > 0 else { return }
         halves[slot.other].sendsAtOnce = true
@@ -335,7 +348,7 @@ extension Worker {
 
     /// Counts what a pump moved, and whether the connection waits for an answer because of it.
     @inline(__always)
-    private mutating func account(_ slot: Slot) {
+    mutating func account(_ slot: Slot) {
         let index = slot.index
         connections[index].lastActive = now
         let (listener, cell) = (connections[index].listener, connections[index].cell)

@@ -70,7 +70,7 @@ extension Worker {
             connections[index].isLeaving = true
             return connection.stage == .established && leaveOrWait(index)
         case .reset:
-            if connection.stage == .connecting {
+            if connection.stage == .connecting || connection.stage == .securing {
                 moveOn(index)
             } else {
                 count(.resetTotal, cell: connection.cell)

@@ -5,6 +5,7 @@
 
 import Glibc
 import Reactor
+import TLS
 package import Upstreams
 import Vocabulary
 
@@ -34,7 +35,28 @@ extension Worker {
         guard half.isServer, connections[index].stage == .established, !connections[index].isAnswered,
             !lanes[half].flow.hasEnded
         else { return }
-        tell(.endpointReset, about: index, streak: lengthen(connections[index].cell, by: .reset))
+        let streak = lengthen(connections[index].cell, by: .reset)
+        if lanes[half].flow.isSealed, let fault = secured[half]?.fault, case .alert = fault {
+            // In TLS 1.3 an endpoint judges our certificate when the handshake is over for us.
+            tell(fault, about: index, streak: streak)
+        } else {
+            tell(.endpointReset, about: index, streak: streak)
+        }
+    }
+
+    /// Takes note of an endpoint that has accepted, and with which no TLS came about.
+    mutating func observeHandshake(_ fault: PipeFault, _ index: UInt32) {
+        count(.failuresTotal, cell: connections[index].cell)
+        tell(fault, about: index, streak: lengthen(connections[index].cell, by: .reset))
+    }
+
+    private mutating func tell(_ fault: PipeFault, about index: UInt32, streak: UInt32) {
+        let connection = connections[index]
+        desk.tell(
+            Notice(
+                kind: .handshakeFailed, listener: connection.listener, upstream: connection.upstream,
+                cell: connection.cell, detail: 0, streak: streak, tenancy: board.tenancy(of: connection.cell),
+                fault: fault))
     }
 
     /// - Returns: the streak, this failure included.

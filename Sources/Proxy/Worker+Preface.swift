@@ -44,6 +44,10 @@ extension Worker {
                 return
             case .done(let length, let facts):
                 dropHeld(length, in: .client(index))
+                if tls.rows.speaks(listener: Int(connections[index].listener)) {
+                    beginHandshake(index, facts: facts)
+                    return
+                }
                 lanes[.client(index)].flow.holds(begun + read.count - length)
                 beginForwarding(index, facts: facts)
                 return

@@ -11,6 +11,7 @@ import Balancing
 import Forwarding
 import Reactor
 import Stats
+import TLS
 import Upstreams
 import Vocabulary
 
@@ -48,6 +49,8 @@ struct Worker: ~Copyable {
     let connections: Reservation<Connection>
     let halves: Reservation<Half>
     let lanes: Reservation<Lane>
+    /// The TLS of halves that speak it.
+    let secured: Reservation<TLSPipe.Handle?>
     /// By load cell.
     let streaks: Reservation<FailureStreak>
     /// ``bufferSize`` bytes that every copy goes through.
@@ -61,6 +64,7 @@ struct Worker: ~Copyable {
     /// By listener; apart from it, which is copied for every client.
     let sharedDoors: [SharedDoor?]
     var upstreams: UpstreamDesk
+    var tls: TLSDesk
     var random: SeededRandom
 
     /// The time of this turn, read once.
@@ -98,7 +102,8 @@ struct Worker: ~Copyable {
     init(
         desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands, limits: ProxyLimits, workers: Int,
         cells: LoadCells, listenerCells: LoadCells,
-        listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk, seed: UInt64
+        listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk,
+        tls: consuming TLSDesk, seed: UInt64
     ) throws(SystemError) {
         self.desk = desk
         self.board = board
@@ -109,11 +114,13 @@ struct Worker: ~Copyable {
         self.listeners = listeners
         self.sharedDoors = sharedDoors
         self.upstreams = upstreams
+        self.tls = tls
         poller = try Poller(capacity: limits.eventsPerTurn)
         eventsPerTurn = Int(limits.eventsPerTurn)
         connections = Reservation(capacity: limits.connectionsPerWorker)
         halves = Reservation(capacity: 2 * limits.connectionsPerWorker)
         lanes = Reservation(capacity: 2 * limits.connectionsPerWorker)
+        secured = Reservation(capacity: 2 * limits.connectionsPerWorker)
         streaks = Reservation(capacity: cells.capacity)
         indices = IndexPool(capacity: limits.connectionsPerWorker)
         timers = TimerWheel(capacity: 256)
@@ -137,6 +144,7 @@ struct Worker: ~Copyable {
     /// Serves until it is told to end, or until it is told to drain and nothing is left.
     mutating func run() {
         upstreams.adoptLatest(random: &random)
+        tls.adoptLatest()
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake)
         for index in listeners.indices { addToPoller(listener: index) }
         while true {
@@ -150,6 +158,7 @@ struct Worker: ~Copyable {
                 dispatch(token, readiness)
             }
             if !queue.isEmpty { runQueue() }
+            if !tls.queue.isEmpty { takeSteps() }
             if sweep != nil { continueSweep() }
             if lastShortage != nil { endPauses() }
             fireTimers()
@@ -187,6 +196,8 @@ struct Worker: ~Copyable {
         // The turn first: the set that is adopted then is at least the one that it came with.
         let turn = board.latestTurn
         upstreams.adoptLatest(random: &random)
+        // Last: of every upstream that is seen, it is known whether it speaks TLS.
+        tls.adoptLatest()
         heedFates(through: turn)
         heedDoors()
         let wanted = desk.wanted.load(ordering: .acquiring)
@@ -222,6 +233,7 @@ struct Worker: ~Copyable {
         if !queue.isEmpty || sweep != nil { return 0 }
         var wait = Int64.max
         if let wakeUp = timers.nextWakeUp { wait = Int64(wakeUp.count) - Int64(present.count) }
+        if !tls.queue.isEmpty { wait = min(wait, handshakePatience()) }
         if lastShortage != nil, let pauseEnds = acceptResumes ?? lastShortage.map({ $0 + Self.acceptRecovery }) {
             wait = min(wait, (pauseEnds - now).wholeNanoseconds / 1_000_000 + 1)
         }

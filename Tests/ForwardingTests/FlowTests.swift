@@ -16,6 +16,9 @@ private enum Event {
     case sinkFull
     case noPipe
     case finished
+    case tls
+    case decrypted(Int, received: Int, isDrained: Bool)
+    case encrypted(Int), keeps(Int)
 
     /// Three reads in a row that make a stream bulky, each passed on.
     static let bulk: [Event] = Array(repeating: [.received(65_536, of: 65_536), .sent(65_536)], count: 3).flatMap(
@@ -39,6 +42,11 @@ private enum Event {
         case .sinkFull: flow.sinkIsFull()
         case .noPipe: flow.cannotSplice()
         case .finished: flow.finish()
+        case .tls: flow.passesThroughTLS()
+        case .decrypted(let count, let received, let isDrained):
+            flow.decrypted(count, received: received, isDrained: isDrained)
+        case .encrypted(let count): flow.encrypted(count)
+        case .keeps(let more): flow.keeps(more: more)
         }
     }
 }
@@ -56,6 +64,45 @@ private struct Transition: CustomTestStringConvertible {
 }
 
 private let transitions: [Transition] = [
+    // Through TLS
+    Transition("both, and one of them speaks TLS", [.tls, .readable, .writable], then: .relay),
+    Transition("bulk is never spliced through TLS", [.tls, .readable, .writable] + Event.bulk, then: .relay),
+    Transition(
+        "a drained source has nothing more",
+        [.tls, .readable, .writable, .decrypted(50, received: 80, isDrained: true), .encrypted(50)], then: .rest),
+    Transition(
+        "one that is not may have",
+        [.tls, .readable, .writable, .decrypted(0, received: 80, isDrained: false)], then: .relay),
+    Transition(
+        "a socket's end is read: only its stream says whether it was one",
+        [.tls, .readableToTheEnd, .writable, .decrypted(50, received: 80, isDrained: true), .encrypted(50)],
+        then: .relay),
+    Transition(
+        "but not again where nothing came",
+        [.tls, .readableToTheEnd, .writable, .decrypted(0, received: 0, isDrained: true)], then: .rest),
+    Transition(
+        "a short read of a unix socket may have left something through TLS too", isTCP: false,
+        [.tls, .readable, .writable, .decrypted(50, received: 80, isDrained: true), .encrypted(50)], then: .relay),
+    Transition(
+        "what a sink did not take waits for it",
+        [.tls, .readable, .writable, .decrypted(50, received: 80, isDrained: false), .encrypted(40), .sinkFull],
+        then: .rest),
+    Transition(
+        "and is delivered",
+        [
+            .tls, .readable, .writable, .decrypted(50, received: 80, isDrained: false), .encrypted(40), .sinkFull,
+            .writable,
+        ],
+        then: .deliver),
+    Transition(
+        "encrypted bytes that are kept are held too",
+        [.tls, .readable, .writable, .decrypted(9, received: 30, isDrained: false), .encrypted(9), .keeps(31)],
+        then: .deliver),
+    Transition("nothing is read before they are gone", [.tls, .readable, .keeps(31), .sinkFull], then: .rest),
+    Transition("nor is the end told", [.tls, .writable, .keeps(31), .sourceEnded, .sinkFull], then: .rest),
+    Transition(
+        "then it is", [.tls, .writable, .keeps(31), .sourceEnded, .sinkFull, .writable, .keeps(-31)], then: .finish),
+
     // Edges
     Transition("nothing has happened", [], then: .rest),
     Transition("a source alone", [.readable], then: .rest),

@@ -224,6 +224,8 @@ struct FlowWorld {
                 try demand(!isKnownFull, "splices to a full sink")
                 try demand(held.isEmpty, "drains a pipe while others are held")
                 try drainPipe()
+            case .relay, .deliver:
+                throw Violation("takes a plain stream through TLS")
             case .finish:
                 try demand(endArrived && read == total, "finishes at \(read) of \(total)")
                 try demand(delivered == total, "finishes with \(delivered) of \(total) delivered")

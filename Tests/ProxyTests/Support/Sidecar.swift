@@ -16,6 +16,7 @@ final class Sidecar {
         var upstream: UpstreamOptions
         var workers = 1
         var limits: ProxyLimits
+        var tls = TLSContexts.none
         /// A listening socket to use instead of binding one.
         var inherited: Int32?
         var seed: UInt64 = 1
@@ -52,7 +53,7 @@ final class Sidecar {
             silentPeerTimeout: setup.limits.silentPeerTimeout)
         plane = try DataPlane(
             listeners: [sockets], upstreams: discovery.current, cells: cells,
-            workers: setup.workers, limits: setup.limits, seed: setup.seed,
+            workers: setup.workers, limits: setup.limits, tls: setup.tls, seed: setup.seed,
             noticesArrived: setup.noticesArrived)
         address = sockets.address
         if setup.startsAtOnce { try start() }
