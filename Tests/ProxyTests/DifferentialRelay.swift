@@ -47,18 +47,24 @@ private let patterns: [[UInt8]] = ScheduleSide.allCases.map { side in
     }
 }
 
-/// One data plane with one worker, one listener and one server.
+/// One data plane with one worker, one listener and one server; or two of them in a row that speak TLS with each other,
+/// so that whoever talks plainly at both ends has TLS in between.
 final class DifferentialRelay: Sendable {
     private static let number = Atomic<Int>(0)
     /// A wait as long as this is a hang.
     private static let patience: Int32 = 20_000
 
+    /// The first.
     let plane: DataPlane
+    /// Behind it, if they are two.
+    private let far: DataPlane?
     private let server: Int32
     private let serverFile: String?
 
-    /// - Parameter limits: changed as the test wants them.
-    init(_ kind: RelayKind, limits change: (inout ProxyLimits) -> Void = { _ in }) throws {
+    /// - Parameters:
+    ///   - throughTLS: they are two.
+    ///   - limits: changed as the test wants them.
+    init(_ kind: RelayKind, throughTLS: Bool = false, limits change: (inout ProxyLimits) -> Void = { _ in }) throws {
         // splice(2) has no way to be quiet about a peer that has gone.
         Kernel.ignoreBrokenPipes()
         let name = "/tmp/remora-relay-\(getpid())-\(Self.number.add(1, ordering: .relaxed).newValue)"
@@ -75,18 +81,39 @@ final class DifferentialRelay: Sendable {
         change(&limits)
         let options = ListenerOptions(
             name: "in", bind: kind.clientIsTCP ? loopback : .unix(path: name + "-client"), upstream: "up")
+        guard throughTLS else {
+            (plane, far) = (try Self.plane(options, to: address, limits, .none), nil)
+            return
+        }
+        let certificates = try Certificates.shared.get()
+        let (front, back) = (try certificates.server(), try certificates.client())
+        let far = try Self.plane(
+            ListenerOptions(name: "in", bind: loopback, upstream: "up"), to: address, limits,
+            TLSContexts(listeners: ["in": ListenerTLS(context: front)]))
+        self.far = far
+        plane = try Self.plane(
+            options, to: far.listeners[0].address, limits, TLSContexts(upstreams: ["up": UpstreamTLS(context: back)]))
+    }
+
+    private static func plane(
+        _ options: ListenerOptions, to address: SocketAddress, _ limits: ProxyLimits, _ tls: TLSContexts
+    ) throws -> DataPlane {
         let cells = LoadCells(capacity: 16)
-        let discovery = try Discovery(
-            upstreams: [UpstreamOptions(name: "up", endpoints: [StaticEndpoint(address: address)])], cells: cells,
-            at: Kernel.now())
-        plane = try DataPlane(
+        var upstream = UpstreamOptions(name: "up", endpoints: [StaticEndpoint(address: address)])
+        // Two handshakes' worth on a machine that has other things to do.
+        upstream.connectTimeout = .seconds(20)
+        let discovery = try Discovery(upstreams: [upstream], cells: cells, at: Kernel.now())
+        let plane = try DataPlane(
             listeners: [ListenerSockets(options, workers: 1, silentPeerTimeout: .seconds(60))],
-            upstreams: discovery.current, cells: cells, workers: 1, limits: limits, seed: 1, noticesArrived: {})
+            upstreams: discovery.current, cells: cells, workers: 1, limits: limits, tls: tls, seed: 1,
+            noticesArrived: {})
         try plane.start()
+        return plane
     }
 
     deinit {
         plane.end()
+        far?.end()
         Kernel.close(server)
         if let serverFile { unsafe unlink(serverFile) }
     }

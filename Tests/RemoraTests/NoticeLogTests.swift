@@ -1,4 +1,5 @@
 import Glibc
+import TLS
 import Testing
 import Upstreams
 import Vocabulary
@@ -25,6 +26,14 @@ struct NoticeLogTests {
         Notice(
             kind: kind, listener: listener, upstream: 0, cell: set.upstreams[0].endpoints[endpoint].cell, detail: detail
         )
+    }
+
+    private func tls(
+        _ kind: Notice.Kind, _ fault: PipeFault?, endpoint: Int = 0, of peer: SocketAddress? = nil
+    ) -> Notice {
+        var notice = notice(kind, endpoint: endpoint)
+        (notice.fault, notice.peer) = (fault, peer)
+        return notice
     }
 
     @Test("Each kind has its line: who, what happened, and why")
@@ -61,6 +70,21 @@ struct NoticeLogTests {
             (
                 notice(.badPreface, detail: ETIMEDOUT),
                 "warning listener edge: a client was closed: its PROXY header did not come in time"
+            ),
+            (
+                tls(
+                    .handshakeRefused,
+                    .certificate(reason: "none of its names is allowed", names: "URI spiffe://elsewhere/web"),
+                    of: .ipv4(.loopback, port: 7)),
+                "warning listener edge: a client was closed in the TLS handshake: the peer's certificate is refused: none of its names is allowed; it is for URI spiffe://elsewhere/web (client 127.0.0.1:7)"
+            ),
+            (
+                tls(.handshakeRefused, nil),
+                "warning listener edge: a client was closed in the TLS handshake: it did not come to an end in time"
+            ),
+            (
+                tls(.handshakeFailed, .alert(.unknownCA), endpoint: 1),
+                "warning upstream web: no TLS with 127.0.0.1:8002: the peer sent the TLS alert \"unknown CA\""
             ),
             (
                 notice(.heldBytesExhausted),

@@ -1,0 +1,209 @@
+// What handshakes in great numbers cost those who are through with theirs.
+
+import Glibc
+import TLS
+import Testing
+import Upstreams
+import Vocabulary
+
+@testable import Proxy
+
+extension DataPlaneBehaviour {
+    @Suite("Floods of handshakes")
+    struct HandshakeFloodTests {
+        private let certificates: Certificates
+
+        init() throws { certificates = try Certificates.shared.get() }
+
+        private func terminating(_ endpoint: SocketAddress, _ adjust: (inout Sidecar.Setup) -> Void = { _ in }) throws
+            -> Sidecar
+        {
+            let context = try certificates.server()
+            return try Sidecar(to: [endpoint]) {
+                $0.tls = .sidecar(front: context)
+                adjust(&$0)
+            }
+        }
+
+        /// The first message of a handshake, as a client of its own would send it.
+        private func hello() throws -> [UInt8] {
+            var ends: [Int32] = [-1, -1]
+            try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+            let (near, far) = (Wire(descriptor: ends[0]), Wire(descriptor: ends[1]))
+            let talker = Talker(near, as: try certificates.client())
+            _ = talker.pipe?.begin()
+            return try far.receive()
+        }
+
+        @Test("Two thousand handshakes at once all come to their end")
+        func twoThousand() throws {
+            let service = try Service.echo()
+            let remora = try terminating(service.address) {
+                $0.workers = 2
+                $0.limits.handshakeTimeout = .seconds(60)
+                $0.upstream.connectTimeout = .seconds(20)
+            }
+            let hello = try hello()
+            // Given as many clients that have said hello before the first gets an answer
+            let wires = try (0..<2000).map { _ in try remora.connect() }
+            for wire in wires { try wire.send(hello) }
+            // When each is answered
+            for wire in wires { #expect(try wire.receive(exactly: 5).first == 22) }
+            for wire in wires { wire.close() }
+            #expect(remora.settles())
+            // Then others get through, all of them at once
+            let context = try certificates.client()
+            let address = remora.address
+            let clients = (0..<20).map { _ in
+                Background {
+                    for _ in 0..<50 {
+                        let client = try Talker(try Wire.connect(to: address), as: context).shakeHands()
+                        try client.send("x")
+                        guard client.receiveText(exactly: 1) == "x" else { return false }
+                    }
+                    return true
+                }
+            }
+            for client in clients { #expect(try client.value()) }
+            #expect(remora.plane.handshakes(ofListener: 0).completed == 1000)
+        }
+
+        @Test("In a flood of hellos an established connection has its turn after every few of them")
+        func pace() throws {
+            let service = try Service.echo()
+            // Given a worker, a connection that is through, and a queue of hellos that takes it hundreds of turns
+            let remora = try terminating(service.address) { $0.limits.handshakeTimeout = .seconds(60) }
+            let client = try Talker(try remora.connect(), as: certificates.client()).shakeHands()
+            try client.send("x")
+            #expect(client.receiveText(exactly: 1) == "x")
+            let hello = try hello()
+            let wires = try (0..<1500).map { _ in try remora.connect() }
+            for wire in wires { try wire.send(hello) }
+            // When it asks, one question after the other, for as long as hellos wait
+            var begun: [Int] = []
+            while begun.count < 40, remora.plane.handshakesBegun < 1500 {
+                let before = remora.plane.handshakesBegun
+                try client.send("y")
+                try #require(client.receiveText(exactly: 1) == "y")
+                begun.append(remora.plane.handshakesBegun - before)
+            }
+            // Then few were served before each answer: a question and its answer are two turns of the loop, and the
+            // machine may have taken its time between two of ours
+            #expect(begun.count >= 3)
+            #expect(begun.sorted()[begun.count / 2] <= 100, "begun between two answers: \(begun)")
+            for wire in wires { wire.close() }
+        }
+
+        @Test("A handshake that stalls makes room for others where too many are under way")
+        func stalls() throws {
+            let service = try Service.echo()
+            let remora = try terminating(service.address) {
+                $0.limits.handshakesUnderWay = 8
+                $0.limits.handshakeTimeout = .seconds(60)
+            }
+            let hello = try hello()
+            let stalled = try (0..<24).map { _ in try remora.connect() }
+            for wire in stalled {
+                try wire.send(hello)
+                _ = try wire.receive(exactly: 5)
+            }
+            // The oldest have gone
+            for wire in stalled.prefix(16) { #expect(wire.awaitEnd() == .reset) }
+            #expect(remora.plane.connections == 8)
+            let client = try Talker(try remora.connect(), as: certificates.client()).shakeHands()
+            try client.send("x")
+            #expect(client.receiveText(exactly: 1) == "x")
+            #expect(remora.plane.connections == 8)
+        }
+
+        @Test("No more handshakes begin within a second than may, and the rest follow")
+        func perSecond() throws {
+            let service = try Service.echo()
+            let remora = try terminating(service.address) {
+                $0.limits.handshakesPerSecond = 20
+                $0.limits.handshakeTimeout = .seconds(60)
+            }
+            let hello = try hello()
+            let began = ContinuousClock.now
+            let wires = try (0..<50).map { _ in try remora.connect() }
+            for wire in wires { try wire.send(hello) }
+            for wire in wires { #expect(try wire.receive(exactly: 5).first == 22) }
+            // Fifty are three seconds' worth, of which the first and the last need not be whole.
+            #expect(ContinuousClock.now - began > .seconds(1))
+        }
+
+        @Test("A client that goes in the middle of its handshake leaves nothing behind", arguments: 0..<6)
+        func abandoned(stage: Int) throws {
+            let service = try Service.echo()
+            let remora = try terminating(service.address)
+            let hello = try hello()
+            for byReset in [true, false] {
+                let wire = try remora.connect()
+                switch stage {
+                case 0: break
+                case 1: try wire.send(Array(hello.prefix(3)))
+                case 2: try wire.send(Array(hello.dropLast(10)))
+                case 3: try wire.send(hello)
+                case 4:
+                    try wire.send(hello)
+                    _ = try wire.receive(exactly: 5)
+                default:
+                    // Through for the server, and gone before a byte of the stream.
+                    try Talker(wire, as: certificates.client()).shakeHands()
+                }
+                if byReset { wire.abort() } else { wire.close() }
+            }
+            #expect(remora.settles())
+            let client = try Talker(try remora.connect(), as: certificates.client()).shakeHands()
+            try client.send("x")
+            #expect(client.receiveText(exactly: 1) == "x")
+        }
+
+        @Test("Whatever is changed on the way, nothing hangs and nobody gets a wrong byte", arguments: 0..<4)
+        func mutated(seed: Int) throws {
+            let service = try Service.echo()
+            let remora = try terminating(service.address) { $0.limits.handshakeTimeout = .seconds(5) }
+            var random = SeededRandom(seed: UInt64(seed))
+            let context = try certificates.client()
+            for _ in 0..<60 {
+                // Given a client whose bytes go through hands that change one of them
+                var ends: [Int32] = [-1, -1]
+                try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+                let (near, far) = (Wire(descriptor: ends[0]), Wire(descriptor: ends[1]))
+                let outer = try remora.connect()
+                let place = Int.random(in: 0..<900, using: &random)
+                let mask = UInt8.random(in: 1...255, using: &random)
+                let there = Background {
+                    var passed = 0
+                    while case let bytes = try far.receive(), !bytes.isEmpty {
+                        var bytes = bytes
+                        if (passed..<(passed + bytes.count)).contains(place) { bytes[place - passed] ^= mask }
+                        passed += bytes.count
+                        try outer.send(bytes)
+                    }
+                    try outer.endStream()
+                    return true
+                }
+                let back = Background {
+                    while case let bytes = try outer.receive(), !bytes.isEmpty { try far.send(bytes) }
+                    try far.endStream()
+                    return true
+                }
+                let talker = Talker(near, as: context)
+                if (try? talker.shakeHands()) != nil {
+                    // What was not changed by then may be
+                    let said = [UInt8](repeating: 42, count: 600)
+                    try? talker.send(said)
+                    let heard = talker.receive(exactly: 600)
+                    #expect(heard == Array(said.prefix(heard.count)))
+                }
+                near.close()
+                _ = try? there.value()
+                outer.close()
+                far.close()
+                _ = try? back.value()
+            }
+            #expect(remora.settles())
+        }
+    }
+}
