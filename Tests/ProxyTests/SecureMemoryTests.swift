@@ -25,7 +25,12 @@ extension DataPlaneBehaviour {
                 print("kept", len(kept), flush=True)
             """
 
-        @Test("An idle connection that is terminated here keeps less than 15,000 bytes resident")
+        /// Sanitizers, which are built without the outer modules, keep memory of their own for each allocation.
+        private static let isMeasurable = ProcessInfo.processInfo.environment["REMORA_CORES"] == nil
+
+        @Test(
+            "An idle connection that is terminated here keeps less than 15,000 bytes resident",
+            .enabled(if: isMeasurable))
         func idle() throws {
             let certificates = try Certificates.shared.get()
             let context = try certificates.server()
