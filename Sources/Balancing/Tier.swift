@@ -30,7 +30,7 @@ struct Tier: ~Copyable {
         limits = PlacementLimits(snapshot.options)
         switch policy {
         case .roundRobin: turns.rebuild(for: table, continuing: waits, random: &random)
-        case .p2c, .leastRequest, .random: turns = Turns()
+        case .p2c, .leastRequest, .random, .ringHash, .maglev: turns = Turns()
         }
     }
 
@@ -39,7 +39,7 @@ struct Tier: ~Copyable {
     mutating func pick(excluding tried: TriedEndpoints, random: inout SeededRandom) -> UInt32? {
         let picked =
             switch policy {
-            case .p2c: lessLoadedOfTwo(excluding: tried, &random)
+            case .p2c, .ringHash, .maglev: lessLoadedOfTwo(excluding: tried, &random)
             case .random: draw(excluding: tried, &random)
             case .roundRobin: nextInTurn(excluding: tried, &random)
             case .leastRequest: leastLoaded(excluding: tried, &random)
