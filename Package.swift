@@ -51,7 +51,7 @@ let package = Package(
         core(
             "Config",
             [
-                "Vocabulary", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores",
+                "Vocabulary", "Gossip", "GossipWire", "Upstreams", "Routing", "Balancing", "HealthChecks", "Stores",
                 .product(name: "Yams", package: "Yams"),
             ]),
         core(
@@ -116,7 +116,7 @@ let package = Package(
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
         tests("StoresTests", ["Vocabulary", "TLS", "Reactor", "Stores"]),
         tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
-        tests("ConfigTests", ["Config", "Gossip", "GossipWire", "HealthChecks", "Stores"]),
+        tests("ConfigTests", ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
         tests("FleetTrialTests", ["fleet-trial", "Vocabulary"]),
         tests(
