@@ -81,6 +81,7 @@ package final class DataPlane: Sendable {
     /// Starts the workers; connections that wait in the listeners' queues are taken at once.
     package func start() throws(SystemError) {
         let set = latest.withLock { $0 }
+        let nameRoutes = listeners.map { NameRoutes($0.options) { place(of: $0, in: set) } }
         var started: [KernelThread] = []
         for (number, desk) in desks.enumerated() {
             let listeners = listeners.map { sockets in
@@ -89,7 +90,7 @@ package final class DataPlane: Sendable {
             let worker = try Worker(
                 desk: desk, board: board, doors: doors, limits: limits, workers: desks.count, cells: cells,
                 listenerCells: listenerCells,
-                listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor),
+                listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor), nameRoutes: nameRoutes,
                 upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()), seed: seed &+ UInt64(number))
             started.append(Worker.start(worker, name: "worker \(number)"))
         }

@@ -15,8 +15,12 @@ extension Worker {
     /// Begins to forward: everything that precedes the choice of an endpoint is known.
     /// - Parameter facts: nil where nothing was read ahead, and the socket itself is asked if anybody wants to know.
     mutating func beginForwarding(_ index: UInt32, facts: ConnectionFacts? = nil) {
-        if let version = listeners[Int(connections[index].listener)].sendProxyProtocol {
-            let facts = facts ?? socketFacts(index)
+        let version = listeners[Int(connections[index].listener)].sendProxyProtocol
+        var facts = facts
+        if facts == nil, version != nil { facts = socketFacts(index) }
+        recognize(index, by: facts)
+        if let version {
+            let facts = facts ?? .unasked
             guard putInFront(ProxyHeader(relaying: facts), as: version, index) else {
                 tell(.heldBytesExhausted, about: index)
                 refuse(index)
@@ -44,7 +48,7 @@ extension Worker {
             connections[index].isPlaced = true
             connections[index].placed = now
             connections[index].placedBy = upstreams.version
-            connections[index].wait = AnswerWait()
+            connections[index].wait = AnswerWait(isPassThrough: connections[index].isPassThrough)
             let error = connect(index, to: endpoint)
             if let error, error.isExhaustion || error == .wouldBlock {
                 // Not the endpoint's fault: no descriptor here, or a unix socket's queue is full at this moment.
@@ -122,6 +126,7 @@ extension Worker {
         observe(.established, index)
         desk.connectTimes.record(now - connections[index].placed, row: Int(connections[index].upstream))
         watchForSilence(index)
+        beginAging(index)
     }
 
     /// The endpoint has not accepted: the next one, if there is one.

@@ -112,9 +112,9 @@ package struct EndpointReport: Codable, Hashable, Sendable {
     package var connections: Int = 0
     package var connectionsTotal: UInt64 = 0
     package var failuresTotal: UInt64 = 0
-    /// Connections closed at rest because their endpoint was given up.
+    /// Connections closed at rest because their endpoint was given up, or for their age.
     package var drainedTotal: UInt64 = 0
-    /// Connections aborted because their endpoint was given up.
+    /// Connections aborted because their endpoint was given up, or because they never rested at twice their age.
     package var resetTotal: UInt64 = 0
     package var receivedBytesTotal: UInt64 = 0
     package var sentBytesTotal: UInt64 = 0

@@ -14,6 +14,8 @@ final class Sidecar {
     struct Setup {
         var listener: ListenerOptions
         var upstream: UpstreamOptions
+        /// Upstreams that the listener may route to besides.
+        var further: [UpstreamOptions] = []
         var workers = 1
         var limits: ProxyLimits
         /// A listening socket to use instead of binding one.
@@ -45,7 +47,7 @@ final class Sidecar {
             limits: ProxyLimits(descriptors: Kernel.raiseDescriptorLimit()))
         adjust(&setup)
         let cells = LoadCells(capacity: 64)
-        discovery = try Discovery(upstreams: [setup.upstream], cells: cells, at: Kernel.now())
+        discovery = try Discovery(upstreams: [setup.upstream] + setup.further, cells: cells, at: Kernel.now())
         options = setup.upstream
         let sockets = try ListenerSockets(
             setup.listener, workers: setup.workers, inherited: setup.inherited,
