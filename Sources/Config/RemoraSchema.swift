@@ -116,7 +116,7 @@ enum RemoraSchema {
             "members", Members.section, or: .none,
             "Connections go to members that bear some tags, plain Serf agents included.")
         static let balance = Key<BalancePolicy>.choice(
-            "balance", or: .p2c, later: ["ring_hash", "maglev"], "How an endpoint is chosen for a connection.")
+            "balance", or: .p2c, "How an endpoint is chosen for a connection.")
         static let load = Key<LoadSource>.choice(
             "load", or: .fleet, "Whose outstanding requests balancing compares; static endpoints: always local.")
         static let connectTimeout = Key.duration(

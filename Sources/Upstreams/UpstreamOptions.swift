@@ -12,6 +12,10 @@ package enum BalancePolicy: String, CaseIterable, Sendable {
     case roundRobin = "round_robin"
     /// One weighted draw.
     case random
+    /// Whose point on a ring comes next after the connection's key (Karger 1997).
+    case ringHash = "ring_hash"
+    /// Whose slot in a table the connection's key falls into (Eisenbud 2016).
+    case maglev
 }
 
 /// Whose outstanding counts a balancer compares. For static endpoints both mean this process's own.
