@@ -298,6 +298,10 @@ extension DataPlane {
         report.retriesTotal = desks.reduce(0) {
             $0 &+ $1.upstreams.read(row: row, column: UpstreamColumn.retriesTotal.rawValue)
         }
+        report.ringChecksum = snapshot.keys.map { keys in
+            let digits = String(keys.table.checksum, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }
         report.connectSeconds = distribution(\.connectTimes)
         report.firstByteSeconds = distribution(\.firstByteTimes)
         report.lifetimeSeconds = distribution(\.lifetimes)

@@ -199,7 +199,8 @@ struct GoodFileTests {
 
     @Test(
         "Each policy and each PROXY version is known by its contract name",
-        arguments: zip(["p2c", "least_request", "round_robin", "random"], BalancePolicy.allCases))
+        arguments: zip(
+            ["p2c", "least_request", "round_robin", "random", "ring_hash", "maglev"], BalancePolicy.allCases))
     func policies(word: String, policy: BalancePolicy) throws {
         let text = """
             upstreams: [{name: web, endpoints: [10.0.0.1:80], balance: \(word)}]

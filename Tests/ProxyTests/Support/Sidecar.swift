@@ -1,5 +1,6 @@
 // A data plane as these tests run it: one listener, one upstream, real sockets.
 
+import Balancing
 import Glibc
 import Reactor
 import Routing
@@ -48,6 +49,7 @@ final class Sidecar {
         adjust(&setup)
         let cells = LoadCells(capacity: 64)
         discovery = try Discovery(upstreams: [setup.upstream] + setup.further, cells: cells, at: Kernel.now())
+        _ = discovery.completeTables(at: Kernel.now()) { $0.built() }
         options = setup.upstream
         let sockets = try ListenerSockets(
             setup.listener, workers: setup.workers, inherited: setup.inherited,
@@ -77,7 +79,10 @@ final class Sidecar {
     /// Publishes the upstream with other endpoints.
     func replaceEndpoints(with endpoints: [SocketAddress]) throws {
         options.source = .fixed(endpoints.map { StaticEndpoint(address: $0) })
-        plane.publish(try discovery.configure([options], at: Kernel.now()))
+        let set = try discovery.configure([options], at: Kernel.now())
+        plane.publish(set)
+        let complete = discovery.completeTables(at: Kernel.now()) { $0.built() }
+        if complete !== set { plane.publish(complete) }
     }
 
     /// Publishes the upstream with another fate of the connections on one of its endpoints.
