@@ -267,5 +267,96 @@ extension DataPlaneBehaviour {
             try server.send("first")
             #expect(try client.receiveText(exactly: 5) == "first")
         }
+
+        // MARK: Keys
+
+        static let allKeys: [HashKey] = [
+            .sourceIP, .serverName, .proxyAuthority, .header("x-user"), .cookie("id"), .path,
+        ]
+
+        /// The first bytes of a client that is known by a number, and by nothing else in them twice.
+        private static func opening(_ key: HashKey, client: UInt8, attempt: UInt8) -> [UInt8] {
+            let header = ProxyProtocolTests.text
+            switch key {
+            case .sourceIP:
+                return Array("PROXY TCP4 192.0.2.\(client) 198.51.100.\(attempt) 47\(attempt) 443\r\nx".utf8)
+            case .serverName: return header + hello("c\(client).edge") + [attempt]
+            case .proxyAuthority:
+                let host = Array("c\(client).edge".utf8)
+                let addresses: [UInt8] = [192, 0, 2, attempt, 198, 51, 100, 9, 3, attempt, 1, 187]
+                let rest = addresses + [2, 0, UInt8(host.count)] + host
+                return Array("\r\n\r\n\0\r\nQUIT\n".utf8) + [0x21, 0x11, 0, UInt8(rest.count)] + rest + [1]
+            case .header: return header + Array("GET /\(attempt) HTTP/1.1\r\nX-User: c\(client)\r\n\r\n".utf8)
+            case .cookie:
+                return header + Array("GET /\(attempt) HTTP/1.1\r\nCookie: a=\(attempt); id=c\(client)\r\n\r\n".utf8)
+            case .path: return header + Array("GET /c\(client)?\(attempt) HTTP/1.1\r\n\r\n".utf8)
+            }
+        }
+
+        private static func servedBy(_ remora: Sidecar, _ bytes: [UInt8]) throws -> String {
+            let client = try remora.connect()
+            try client.send(bytes)
+            return try client.receiveText(exactly: 1)
+        }
+
+        @Test(
+            "One key is one endpoint's, whichever remora and whichever worker has the client", arguments: allKeys,
+            [BalancePolicy.ringHash, .maglev])
+        func affinity(key: HashKey, policy: BalancePolicy) throws {
+            let services = try "abcdefgh".map { try Service.naming(String($0)) }
+            let remoras = try [UInt64(1), 2].map { seed in
+                try Sidecar(to: services.map(\.address)) {
+                    $0.upstream.balance = policy
+                    $0.upstream.hash.key = key
+                    $0.listener.acceptProxyProtocol = true
+                    $0.limits.peekTimeout = .seconds(60)
+                    $0.workers = 2
+                    $0.seed = seed
+                }
+            }
+            var names: Set<String> = []
+            for client in UInt8(1)...24 {
+                let served = try remoras.flatMap { remora in
+                    try (UInt8(1)...3).map { attempt in
+                        try Self.servedBy(remora, Self.opening(key, client: client, attempt: attempt))
+                    }
+                }
+                #expect(Set(served).count == 1, "client \(client): \(served)")
+                names.formUnion(served)
+            }
+            // Of eight, 24 keys meet five at the very least.
+            #expect(names.count >= 5)
+        }
+
+        @Test("Clients without a key are spread over all endpoints", arguments: peeks)
+        func keyless(key: HashKey) throws {
+            let services = try "abcd".map { try Service.naming(String($0)) }
+            let remora = try Sidecar(to: services.map(\.address)) {
+                $0.upstream.balance = .maglev
+                $0.upstream.hash.key = key
+                $0.limits.peekTimeout = .seconds(60)
+            }
+            let names = try (0..<40).map { _ in try Self.servedBy(remora, [0, 1, 2]) }
+            #expect(Set(names).count == 4)
+        }
+
+        @Test("Another key from another config is that of the next connection")
+        func reload() throws {
+            let services = try "abcdefgh".map { try Service.naming(String($0)) }
+            let remora = try Sidecar(to: services.map(\.address)) {
+                $0.upstream.balance = .p2c
+                $0.limits.peekTimeout = .seconds(60)
+            }
+            let silent = try remora.connect()
+            #expect(eventually { remora.plane.connections == 1 && remora.endpoints.contains { $0.connections == 1 } })
+            silent.close()
+            try remora.change {
+                $0.balance = .maglev
+                $0.hash.key = .path
+            }
+            let heads = (0..<8).map { Array("GET /same?\($0) HTTP/1.1\r\n".utf8) }
+            let names = try heads.map { try Self.servedBy(remora, $0) }
+            #expect(Set(names).count == 1)
+        }
     }
 }

@@ -85,6 +85,15 @@ final class Sidecar {
         if complete !== set { plane.publish(complete) }
     }
 
+    /// Publishes the upstream with other options, and waits until its workers go by them.
+    func change(_ adjust: (inout UpstreamOptions) -> Void) throws {
+        adjust(&options)
+        _ = try discovery.configure([options], at: Kernel.now())
+        let set = discovery.completeTables(at: Kernel.now()) { $0.built() }
+        plane.publish(set)
+        _ = eventually { plane.reclaim() >= set.version }
+    }
+
     /// Publishes the upstream with another fate of the connections on one of its endpoints.
     /// - Parameters:
     ///   - state: of the endpoint; `fit` gets new connections.
