@@ -36,8 +36,11 @@ extension DataPlaneBehaviour {
                 let (usual, ingest) = (try ManualEndpoint(), try ManualEndpoint())
                 remora = try Sidecar(to: [usual.address]) {
                     $0.further = [UpstreamOptions(name: "ingest", endpoints: [StaticEndpoint(address: ingest.address)])]
-                    $0.listener.serverNames = ["*.ingest.edge", "ingest.edge"].compactMap { ServerNamePattern($0) }
-                        .map { ServerNameRoute(match: $0, upstream: "ingest") }
+                    $0.listener.serverNames = [
+                        ("special.ingest.edge", "back"), ("*.ingest.edge", "ingest"), ("ingest.edge", "ingest"),
+                    ].compactMap { name, upstream in
+                        ServerNamePattern(name).map { ServerNameRoute(match: $0, upstream: upstream) }
+                    }
                     adjust(&$0)
                 }
                 (self.usual, self.ingest) = (usual, ingest)
@@ -53,7 +56,8 @@ extension DataPlaneBehaviour {
         @Test(
             "TLS goes by the name that it asks for, byte for byte",
             arguments: [
-                ("a.ingest.edge", 1), ("B.Ingest.EDGE", 1), ("ingest.edge", 1), ("a.b.ingest.edge", 0), ("web.edge", 0),
+                ("a.ingest.edge", 1), ("B.Ingest.EDGE", 1), ("ingest.edge", 1), ("a.b.ingest.edge", 0),
+                ("special.ingest.edge", 0), ("web.edge", 0),
                 (nil, 0),
             ] as [(String?, Int)])
         func byName(name: String?, upstream: Int) throws {
