@@ -51,7 +51,7 @@ let package = Package(
         core(
             "Config",
             [
-                "Vocabulary", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores",
+                "Vocabulary", "Gossip", "GossipWire", "Upstreams", "Routing", "Balancing", "HealthChecks", "Stores",
                 .product(name: "Yams", package: "Yams"),
             ]),
         core(
@@ -64,8 +64,8 @@ let package = Package(
         core(
             "Node",
             [
-                "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Reactor",
-                "GossipNet", "FleetLoad", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
+                "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Balancing",
+                "Reactor", "GossipNet", "FleetLoad", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "Balancing", "FleetLoad"]),
@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "pick-benchmark", dependencies: ["Vocabulary", "Upstreams", "Balancing"], swiftSettings: settings),
         .executableTarget(
-            name: "ring-benchmark", dependencies: ["Vocabulary", "Balancing"], swiftSettings: settings),
+            name: "ring-benchmark", dependencies: ["Vocabulary", "Upstreams", "Balancing"], swiftSettings: settings),
         .executableTarget(
             name: "discovery-benchmark",
             dependencies: ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Reactor", "Proxy"],
@@ -115,8 +115,8 @@ let package = Package(
         tests("HealthChecksTests", ["Vocabulary", "Reactor", "HealthChecks"]),
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
         tests("StoresTests", ["Vocabulary", "TLS", "Reactor", "Stores"]),
-        tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
-        tests("ConfigTests", ["Config", "Gossip", "GossipWire", "HealthChecks", "Stores"]),
+        tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Reactor", "Proxy", "TLS"]),
+        tests("ConfigTests", ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
         tests("FleetTrialTests", ["fleet-trial", "Vocabulary"]),
         tests(

@@ -34,7 +34,8 @@ extension UpstreamsReport {
 extension UpstreamReport {
     fileprivate var text: String {
         let retries = "\(retriesTotal) \(retriesTotal == 1 ? "retry" : "retries")"
-        let title = "upstream \(TextTable.printable(name))  \(balance)  load \(load)  \(retries)\n"
+        let ring = ringChecksum.map { "  ring \(TextTable.printable($0))" } ?? ""
+        let title = "upstream \(TextTable.printable(name))  \(balance)\(ring)  load \(load)  \(retries)\n"
         return title + timesText + "\n" + endpointsText
     }
 

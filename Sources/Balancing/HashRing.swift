@@ -12,12 +12,15 @@
 // ring of a fixed size that members share (Envoy's) also moves keys between survivors whenever somebody joins, as
 // each then has fewer points.
 
+public import Upstreams
+internal import Vocabulary
+
 /// An immutable ring of members.
 ///
 /// `@unchecked`: the memory behind the pointers is written in `init` alone, before anyone else sees the ring.
 @safe
 @usableFromInline
-package final class HashRing: @unchecked Sendable {
+package final class HashRing: KeyTable, @unchecked Sendable {
     /// How many points a member of weight 100 may be given.
     package static let virtualNodesRange = 1...10_000
     /// Points of a whole ring: 64 MiB. Where more are asked for, all members have half as many, or a quarter …
@@ -135,6 +138,9 @@ extension HashRing {
     func detoured(for key: UInt64, where isEligible: (UInt32) -> Bool) -> UInt32? {
         detour.first(for: key, where: isEligible)
     }
+
+    /// What it was built with, and with it all that is ``updated(to:)`` from it.
+    package var virtualNodes: Int { scale.virtualNodes }
 
     /// How many points there are on the ring.
     package var pointCount: Int { unsafe points.count }

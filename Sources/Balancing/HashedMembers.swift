@@ -7,19 +7,8 @@
 //
 // The order of names as Swift compares strings was not taken: it follows Unicode's tables, which change with releases.
 
-package import Vocabulary
-
-/// A member as hashing knows it.
-package struct HashedMember: Hashable, Sendable {
-    /// The member's name in the fleet, or an address where the config names endpoints.
-    package var name: String
-    /// As gossiped; never what slow starts make of it, which is each remora's own.
-    package var weight: Weight
-
-    package init(name: String, weight: Weight = .standard) {
-        (self.name, self.weight) = (name, weight)
-    }
-}
+internal import Upstreams
+internal import Vocabulary
 
 /// Members in the order of their names' hashes, each once.
 struct HashedMembers {

@@ -15,12 +15,14 @@
 // old size for a while was not taken: two remoras that saw different pasts would disagree. A third size was not taken
 // either: 10,000 members are within 1.5 % in the second, and a table ten times as large takes two seconds to fill.
 
+public import Upstreams
+
 /// An immutable table of members.
 ///
 /// `@unchecked`: the memory behind the pointer is written in `init` alone, before anyone else sees the table.
 @safe
 @usableFromInline
-package final class MaglevTable: @unchecked Sendable {
+package final class MaglevTable: KeyTable, @unchecked Sendable {
     /// Primes.
     private static let (small, large) = (65_537, 655_373)
     /// Slots that there are for a member at least in the small one.

@@ -5,6 +5,10 @@
 // part of any table: draws are rejected and repeated, which leaves the others in
 // proportion to their weights, and after a few rejections one pass over all
 // candidates decides, so that "none" is said only where there is none.
+//
+// The policies that hash ask `KeyHolders` first; a connection without a key, or one whose
+// key nobody can be given (no table has been built yet, or all of its members are full
+// or were tried), goes by p2c: to be served by anybody is better than not to be.
 
 internal import Upstreams
 internal import Vocabulary
@@ -22,15 +26,21 @@ struct Tier: ~Copyable {
 
     init(cells: LoadCells) { self.cells = cells }
 
+    /// Of round robin: the part of its round that each endpoint has still to wait.
+    var waits: Turns.Waits { turns.waits(in: table) }
+
     /// Takes over the candidates of `snapshot` that stand at `positions`.
-    mutating func adopt(_ snapshot: UpstreamSnapshot, _ positions: Range<Int>, random: inout SeededRandom) {
-        let waits = turns.waits(in: table)
+    /// - Parameter waits: of round robin, from the tiers that they stood in before.
+    mutating func adopt(
+        _ snapshot: UpstreamSnapshot, _ positions: Range<Int>, continuing waits: Turns.Waits,
+        random: inout SeededRandom
+    ) {
         table.rebuild(from: snapshot, positions)
         policy = snapshot.options.balance
         limits = PlacementLimits(snapshot.options)
         switch policy {
         case .roundRobin: turns.rebuild(for: table, continuing: waits, random: &random)
-        case .p2c, .leastRequest, .random: turns = Turns()
+        case .p2c, .leastRequest, .random, .ringHash, .maglev: turns = Turns()
         }
     }
 
@@ -39,7 +49,7 @@ struct Tier: ~Copyable {
     mutating func pick(excluding tried: TriedEndpoints, random: inout SeededRandom) -> UInt32? {
         let picked =
             switch policy {
-            case .p2c: lessLoadedOfTwo(excluding: tried, &random)
+            case .p2c, .ringHash, .maglev: lessLoadedOfTwo(excluding: tried, &random)
             case .random: draw(excluding: tried, &random)
             case .roundRobin: nextInTurn(excluding: tried, &random)
             case .leastRequest: leastLoaded(excluding: tried, &random)
@@ -135,12 +145,20 @@ extension Tier {
         let candidate = table.candidates[position]
         let load = cells.load(of: candidate.cell)
         guard limits.leaveRoom(on: load), !tried.contains(candidate.cell) else { return nil }
+        let compared = cells.comparedLoad(of: candidate.cell, placed: load)
         return Option(
-            position: position, record: candidate.record, load: WeighedLoad(load: load, weight: candidate.weight))
+            position: position, record: candidate.record, load: WeighedLoad(load: compared, weight: candidate.weight))
     }
 }
 
 // MARK: - Load
+
+extension LoadCells {
+    /// What choices compare and bounds go by: this process's own counts. Limits are always held against these.
+    /// - Parameter placed: ``load(of:)`` of the cell, which was read anyway.
+    @inline(__always)
+    func comparedLoad(of cell: Index, placed: EndpointLoad) -> EndpointLoad { placed }
+}
 
 /// An endpoint's load at one moment, compared for its weight.
 struct WeighedLoad {

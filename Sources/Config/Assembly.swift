@@ -25,6 +25,7 @@ struct Assembly {
         let upstreams = root[Schema.upstreams].flatMap { self.upstreams($0) }
         let listeners = root[Schema.listeners].flatMap { self.listeners($0, of: root) }
         let membership = root[Schema.membership].map { self.membership($0, of: root[Schema.node]) }
+        refuseKeysThatNeverCome(root)
         refuseServicesWithoutAddress(root)
         refuseSourcesWithoutFleet(root)
         let admin = root[Schema.admin].flatMap { self.admin($0) }
@@ -88,6 +89,8 @@ struct Assembly {
             let load = section[Keys.load], let connectTimeout = section[Keys.connectTimeout],
             let connectAttempts = section[Keys.connectAttempts], let onSuspect = section[Keys.onSuspect],
             let onDead = section[Keys.onDead], let onLeft = section[Keys.onLeft],
+            let hash = section[Keys.hash].flatMap(hash), let zoneAware = section[Keys.zoneAware],
+            let maxConnectionAge = section[Keys.maxConnectionAge],
             let outlier = section[Keys.outlier].flatMap(outlier), let slowStart = section[Keys.slowStart],
             let panicThresholdPercent = section[Keys.panicThresholdPercent]
         else { return nil }
@@ -95,6 +98,9 @@ struct Assembly {
             name: name, source: source, balance: balance, load: load, connectTimeout: connectTimeout,
             connectAttempts: connectAttempts, maxConnections: section[Keys.maxConnections],
             maxOutstanding: section[Keys.maxOutstanding])
+        options.hash = hash
+        options.zoneAware = zoneAware
+        options.maxConnectionAge = maxConnectionAge
         options.onSuspect = onSuspect
         options.onDead = onDead
         options.onLeft = onLeft
@@ -171,6 +177,10 @@ struct Assembly {
             Schema.Listener.upstream, of: sections, noun: "upstream",
             known: root[Schema.upstreams]?.map { $0[Schema.Upstream.name] })
         refuseUnknown(
+            Schema.Route.upstream, of: sections.flatMap { $0[Schema.Listener.sni] ?? [] }, noun: "upstream",
+            known: root[Schema.upstreams]?.map { $0[Schema.Upstream.name] })
+        refuseRoutes(of: sections)
+        refuseUnknown(
             Schema.Listener.service, of: sections, noun: "service",
             known: root[Schema.services]?.map { $0[Schema.Service.name] })
         refuseSharedServices(sections)
@@ -185,12 +195,14 @@ struct Assembly {
             let target = section[Keys.upstream].map(ListenerTarget.upstream)
                 ?? section[Keys.service].map(ListenerTarget.service),
             section[Keys.speech] == .tcp, let acceptProxyProtocol = section[Keys.acceptProxyProtocol],
-            let idleTimeout = section[Keys.idleTimeout]
+            let idleTimeout = section[Keys.idleTimeout], let routes = routes(section)
         else { return nil }
-        return ListenerOptions(
+        var options = ListenerOptions(
             name: name, bind: bind, target: target, acceptProxyProtocol: acceptProxyProtocol,
             sendProxyProtocol: section[Keys.sendProxyProtocol], idleTimeout: idleTimeout,
             maxConnections: section[Keys.maxConnections])
+        options.serverNames = routes
+        return options
     }
 
     /// - Parameters:

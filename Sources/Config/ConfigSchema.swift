@@ -3,6 +3,8 @@
 // Written from the same value the check reads. What JSON Schema cannot say stays with the check: ranges of
 // durations, the inside of IPv6 addresses, and everything that concerns two places of a file at once.
 
+internal import Routing
+
 package enum ConfigSchema {
     /// A JSON Schema (draft 2020-12) of the config file; the same bytes in every process.
     ///
@@ -69,9 +71,8 @@ extension Shape {
         case .duration(let range): " From \(range.lowerBound.written) to \(range.upperBound.written)."
         case .size(let range): " From \(range.lowerBound.written) to \(range.upperBound.written)."
         case .choice(_, let later) where !later.isEmpty: " Not available yet: \(later.joined(separator: ", "))."
-        case .flag, .mark, .integer, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name, .text, .choice,
-            .table,
-            .list, .section:
+        case .flag, .mark, .integer, .factor, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .hashKey,
+            .serverName, .name, .text, .choice, .table, .list, .section:
             ""
         }
     }
@@ -86,6 +87,19 @@ extension Shape {
             [
                 ("type", .string("integer")), ("minimum", .integer(range.lowerBound)),
                 ("maximum", .integer(range.upperBound)),
+            ]
+        case .factor(let range):
+            [
+                ("type", .string("number")),
+                (
+                    "anyOf",
+                    .array([
+                        .object([("enum", .array([.integer(0)]))]),
+                        .object([
+                            ("minimum", .integer(Int(range.lowerBound))), ("maximum", .integer(Int(range.upperBound))),
+                        ]),
+                    ])
+                ),
             ]
         case .duration:
             [("type", .string("string")), ("pattern", .string(Pattern.duration))]
@@ -109,6 +123,13 @@ extension Shape {
             ]
         case .key:
             [("type", .string("string")), ("pattern", .string(Pattern.key))]
+        case .hashKey:
+            [("type", .string("string")), ("pattern", .string(Pattern.hashKey))]
+        case .serverName:
+            [
+                ("type", .string("string")), ("maxLength", .integer(ServerNamePattern.longest + 1)),
+                ("pattern", .string(Pattern.serverName)),
+            ]
         case .name:
             [("type", .string("string")), ("pattern", .string(Pattern.name))]
         case .text(let length):
@@ -142,10 +163,9 @@ extension Shape {
     fileprivate func jsonValue(_ text: String) -> JSONText {
         switch self {
         case .flag, .mark: .flag(text == "true")
-        case .integer: Int(text).map { .integer($0) } ?? .string(text)
-        case .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name, .text, .choice, .table,
-            .list,
-            .section:
+        case .integer, .factor: Int(text).map { .integer($0) } ?? .string(text)
+        case .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .hashKey, .serverName, .name,
+            .text, .choice, .table, .list, .section:
             .string(text)
         }
     }
@@ -155,6 +175,9 @@ extension Shape {
 private enum Pattern {
     static let name = "^[A-Za-z0-9._-]{\(Shape.nameLength.lowerBound),\(Shape.nameLength.upperBound)}$"
     static let duration = "^[0-9]+(ms|s|m|h)$"
+    static let hashKey =
+        "^(source_ip|sni|proxy_authority|path|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,\(RequestPart.longestName)})$"
+    static let serverName = "^([*][.])?[A-Za-z0-9_-]{1,63}([.][A-Za-z0-9_-]{1,63})*$"
     static let size = "^[0-9]+(B|KiB|MiB|GiB)$"
     static let requestPath = "^/[!-\"$-~]*$"
     static let keyPrefix = "^[^\\x00-\\x1f\\x7f]*/$"

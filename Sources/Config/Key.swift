@@ -1,7 +1,9 @@
 // A field together with the type its value is read as, so that asking a section for a key cannot name a key the
 // schema lacks, nor take its value for another type.
 
+internal import Routing
 internal import Stores
+internal import Upstreams
 internal import Vocabulary
 
 /// A value that has the shape the schema asks for, with its place.
@@ -9,11 +11,14 @@ struct Checked: Sendable {
     enum Content: Sendable {
         case flag(Bool)
         case integer(Int)
+        case factor(Double)
         case duration(Duration)
         case size(ByteCount)
         case address(SocketAddress)
         case origin(EtcdOptions.Endpoint)
         case key(GossipKey)
+        case hashKey(HashKey)
+        case serverName(ServerNamePattern)
         case text(String)
         case table([String: String])
         /// Without the elements that had no right shape.
@@ -109,6 +114,26 @@ extension Key<ByteCount> {
         _ key: String, _ range: ClosedRange<ByteCount>, or absence: Field.Absence, _ summary: String
     ) -> Key {
         Key(key, .size(range), absence, summary) { if case .size(let value) = $0 { value } else { nil } }
+    }
+}
+
+extension Key<Double> {
+    static func factor(
+        _ key: String, _ range: ClosedRange<Double>, or absence: Field.Absence, _ summary: String
+    ) -> Key {
+        Key(key, .factor(range), absence, summary) { if case .factor(let value) = $0 { value } else { nil } }
+    }
+}
+
+extension Key<HashKey> {
+    static func hashKey(_ key: String, or absence: Field.Absence, _ summary: String) -> Key {
+        Key(key, .hashKey, absence, summary) { if case .hashKey(let value) = $0 { value } else { nil } }
+    }
+}
+
+extension Key<ServerNamePattern> {
+    static func serverName(_ key: String, _ summary: String) -> Key {
+        Key(key, .serverName, .refused, summary) { if case .serverName(let value) = $0 { value } else { nil } }
     }
 }
 

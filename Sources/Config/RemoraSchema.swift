@@ -116,9 +116,13 @@ enum RemoraSchema {
             "members", Members.section, or: .none,
             "Connections go to members that bear some tags, plain Serf agents included.")
         static let balance = Key<BalancePolicy>.choice(
-            "balance", or: .p2c, later: ["ring_hash", "maglev"], "How an endpoint is chosen for a connection.")
+            "balance", or: .p2c, "How an endpoint is chosen for a connection.")
         static let load = Key<LoadSource>.choice(
             "load", or: .fleet, "Whose outstanding requests balancing compares; static endpoints: always local.")
+        static let hash = Key.section(
+            "hash", Hash.section, "What ring_hash and maglev know a connection by; other policies do not heed it.")
+        static let zoneAware = Key.flag(
+            "zone_aware", or: .read("true"), "Whether connections stay in this node's zone while it can carry them.")
         static let connectTimeout = Key.duration(
             "connect_timeout", .milliseconds(1) ... .seconds(300), or: .read("1s"),
             "How long one attempt to connect may take.")
@@ -129,6 +133,11 @@ enum RemoraSchema {
             "max_connections", 1...1_000_000_000, "Most connections per endpoint. Default: no limit.")
         static let maxOutstanding = Key.integer(
             "max_outstanding", 1...1_000_000_000, "Most outstanding requests per endpoint. Default: no limit.")
+
+        static let maxConnectionAge = Key.duration(
+            "max_connection_age", .zero ... .seconds(30 * 86_400), or: .read("0s"),
+            "After this, a tenth more or less, a connection is closed when it is idle, and aborted after twice that; 0s: never."
+        )
 
         static let onSuspect = Key<ConnectionFate>.choice(
             "on_suspect", or: .keep, "What becomes of connections to a member that is suspect.")
@@ -148,15 +157,13 @@ enum RemoraSchema {
         static let section = Section(
             "an upstream",
             [
-                name.field, endpoints.field, service.field, members.field, balance.field, load.field, onSuspect.field,
-                onDead.field, onLeft.field, connectTimeout.field, connectAttempts.field, maxConnections.field,
-                maxOutstanding.field, outlier.field, slowStart.field, panicThresholdPercent.field,
+                name.field, endpoints.field, service.field, members.field, balance.field, load.field, hash.field,
+                zoneAware.field, onSuspect.field, onDead.field, onLeft.field, connectTimeout.field,
+                connectAttempts.field, maxConnections.field, maxOutstanding.field, maxConnectionAge.field,
+                outlier.field, slowStart.field, panicThresholdPercent.field,
             ],
             later: [
-                LaterKey("hash"),
-                LaterKey("zone_aware"),
-                LaterKey("max_connection_age"),
-                LaterKey("tls"),
+                LaterKey("tls")
             ],
             alternatives: [[endpoints.field, service.field, members.field]])
     }
@@ -182,6 +189,9 @@ enum RemoraSchema {
         static let upstream = Key.name("upstream", or: .none, "Outbound: the upstream that gets its connections.")
         static let service = Key.name(
             "service", or: .none, "Inbound: the service whose local instance gets its connections.")
+        static let sni = Key.sections(
+            "sni", of: Route.section, element: "route", count: 1...ListenerOptions.mostServerNames, or: .none,
+            "Where TLS that passes through goes by server name: the first match, else upstream. Default: none.")
         static let acceptProxyProtocol = Key.flag(
             "accept_proxy_protocol", or: .read("false"), "Whether each connection must begin with a PROXY header.")
         static let sendProxyProtocol = Key<ProxyProtocolVersion>.choiceOrNone(
@@ -195,15 +205,15 @@ enum RemoraSchema {
         static let section = Section(
             "a listener",
             [
-                name.field, bind.field, speech.field, upstream.field, service.field, acceptProxyProtocol.field,
-                sendProxyProtocol.field, idleTimeout.field, maxConnections.field,
+                name.field, bind.field, speech.field, upstream.field, service.field, sni.field,
+                acceptProxyProtocol.field, sendProxyProtocol.field, idleTimeout.field, maxConnections.field,
             ],
             later: [
                 LaterKey("tls"),
-                LaterKey("sni", "use upstream", replaces: upstream.field.key),
                 LaterKey("fence"),
             ],
-            alternatives: [[upstream.field, service.field]])
+            alternatives: [[upstream.field, service.field]],
+            companions: [Companion(sni.field, needs: upstream.field)])
     }
 
     enum Admin {

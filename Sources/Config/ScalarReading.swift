@@ -4,7 +4,9 @@
 // and `false` (`no` is Norway elsewhere), and texts that look like either need quotes, since other readers of
 // the same file would take them for what they look like.
 
+internal import Routing
 internal import Stores
+internal import Upstreams
 internal import Vocabulary
 
 /// What is wrong with a scalar and what would be right, to stand behind its label.
@@ -27,6 +29,7 @@ enum ScalarReading {
         case .flag: return .flag(try flag(text, isPlain, shape))
         case .mark: return .flag(try mark(text, isPlain, shape))
         case .integer(let range): return .integer(try integer(text, isPlain, range, shape))
+        case .factor(let range): return .factor(try factor(text, isPlain, range, shape))
         case .duration(let range): return .duration(try duration(text, range))
         case .size(let range): return .size(try size(text, range))
         case .address(let portZero): return .address(try address(text, portZero: portZero))
@@ -35,6 +38,10 @@ enum ScalarReading {
         case .requestPath: return .text(try requestPath(text, shape))
         case .keyPrefix: return .text(try keyPrefix(text, shape))
         case .key: return .key(try key(text, shape))
+        case .hashKey: return .hashKey(try hashKey(text, shape))
+        case .serverName:
+            try refuseLookalike(text, isPlain)
+            return .serverName(try serverName(text, shape))
         case .name:
             try refuseLookalike(text, isPlain)
             return .text(try name(text))
@@ -98,7 +105,69 @@ enum ScalarReading {
         return value
     }
 
+    /// Decimals are so few that thousandths hold them: `1.2` is the same number to every reader.
+    private static func factor(
+        _ text: String, _ isPlain: Bool, _ range: ClosedRange<Double>, _ shape: Shape
+    ) throws(ScalarFault) -> Double {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let isNumber = parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+        guard isNumber, parts.count <= 2, let whole = parts.first, whole.count == 1 || whole.first != "0",
+            let value = Double(text)
+        else {
+            throw ScalarFault("\(text.quoted) is no number in decimal; write \(shape.expectation)")
+        }
+        guard isPlain else { throw ScalarFault("is the text \(text.quoted); write \(text) without quotes") }
+        guard text == "0" || range.contains(value) else {
+            throw ScalarFault("\(text.quoted) is out of range; write \(shape.expectation)")
+        }
+        guard parts.count == 1 || parts[1].count <= 3 else {
+            throw ScalarFault("\(text.quoted) has \(parts[1].count) decimals; write \(shape.expectation)")
+        }
+        return value
+    }
+
     // MARK: Texts with a meaning
+
+    private static func hashKey(_ text: String, _ shape: Shape) throws(ScalarFault) -> HashKey {
+        switch text {
+        case "source_ip": return .sourceIP
+        case "sni": return .serverName
+        case "proxy_authority": return .proxyAuthority
+        case "path": return .path
+        default: break
+        }
+        let kinds: [(prefix: String, key: (String) -> HashKey)] = [
+            // Names of fields are the same in capitals (RFC 9110 §5.1), those of cookies are not.
+            ("header:", { .header($0.lowercased()) }), ("cookie:", { .cookie($0) }),
+        ]
+        for kind in kinds where text.hasPrefix(kind.prefix) {
+            let name = String(text.dropFirst(kind.prefix.count))
+            guard !name.isEmpty else { throw ScalarFault("\(text.quoted) has no name; write \(kind.prefix)NAME") }
+            guard RequestPart.isName(name) else {
+                throw ScalarFault(
+                    "\(text.quoted) has the name \(name.quoted), which is none of HTTP; write 1 to \(RequestPart.longestName) letters, digits or any of !#$%&'*+-.^_`|~"
+                )
+            }
+            return kind.key(name)
+        }
+        if let nearest = nearestName(to: text, among: Shape.hashKeys) {
+            throw ScalarFault("\(text.quoted) is unknown; did you mean \(nearest)?")
+        }
+        throw ScalarFault("\(text.quoted) is unknown; write \(shape.expectation)")
+    }
+
+    private static func serverName(_ text: String, _ shape: Shape) throws(ScalarFault) -> ServerNamePattern {
+        guard let pattern = ServerNamePattern(text) else {
+            if text == "*" {
+                throw ScalarFault("\(text.quoted) is every name; leave it out, upstream gets what no route does")
+            }
+            if text.dropFirst().contains("*") || text.hasPrefix("*") && !text.hasPrefix("*.") {
+                throw ScalarFault("\(text.quoted) has a star that is not its whole first label; write *.NAME")
+            }
+            throw ScalarFault("\(text.quoted) is no host name; write \(shape.expectation)")
+        }
+        return pattern
+    }
 
     private static func duration(_ text: String, _ range: ClosedRange<Duration>) throws(ScalarFault) -> Duration {
         let value: Duration

@@ -198,9 +198,9 @@ extension Shape {
     fileprivate var empty: Tree.Content {
         switch self {
         case .list: .list([])
-        case .flag, .mark, .integer, .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .key, .name,
-            .text,
-            .choice, .table, .section:
+        case .flag, .mark, .integer, .factor, .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix,
+            .key,
+            .hashKey, .serverName, .name, .text, .choice, .table, .section:
             .mapping([])
         }
     }

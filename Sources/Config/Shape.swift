@@ -4,6 +4,7 @@
 // was meant?) and `ConfigSchema.json` (what may an editor offer?). None knows a key of its own, so they cannot
 // disagree. `Codable` was not taken: it stops at the first fault, knows no places and describes nothing.
 
+internal import Routing
 internal import Vocabulary
 
 /// What a value may look like.
@@ -12,6 +13,8 @@ indirect enum Shape: Sendable {
     /// The boolean that can only be true: leaving the key out is the other answer.
     case mark
     case integer(ClosedRange<Int>)
+    /// 0, which is off, or a number within the range, of at most three decimals.
+    case factor(ClosedRange<Double>)
     case duration(ClosedRange<Duration>)
     case size(ClosedRange<ByteCount>)
     /// `host:port`, `[v6]:port` or `unix:/path`.
@@ -26,6 +29,10 @@ indirect enum Shape: Sendable {
     case keyPrefix
     /// A secret of 16, 24 or 32 bytes, in base64. No fault shows it.
     case key
+    /// What a connection is known by: a word, or a kind and a name.
+    case hashKey
+    /// A host name, or `*.` and one.
+    case serverName
     /// 1 to 64 of `A-Z a-z 0-9 . _ -`: such names stand in the ready line and in labels of metrics.
     case name
     /// Text without control characters, with its length in Unicode scalars.
@@ -117,6 +124,8 @@ extension Shape {
     static let nameLength = 1...64
     static let requestPathLength = 1...1_024
     static let keyPrefixLength = 1...1_024
+    /// The words for what connections are known by.
+    static let hashKeys = ["source_ip", "sni", "proxy_authority", "path", "header:NAME", "cookie:NAME"]
     /// Of a host's name (RFC 1035 §2.3.4).
     static let longestHostName = 253
 
@@ -145,9 +154,8 @@ extension Shape {
         switch self {
         case .key: true
         case .list(let element, _, _): element.isSecret
-        case .flag, .mark, .integer, .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix, .name, .text,
-            .choice,
-            .table, .section:
+        case .flag, .mark, .integer, .factor, .duration, .size, .address, .peer, .origin, .requestPath, .keyPrefix,
+            .hashKey, .serverName, .name, .text, .choice, .table, .section:
             false
         }
     }
@@ -166,6 +174,10 @@ extension Shape {
         case .requestPath: "a path that begins with '/', as in /healthz"
         case .keyPrefix: "text of 1 to 1024 characters that ends with '/'"
         case .key: "16, 24 or 32 bytes in base64, as openssl rand -base64 32 prints them"
+        case .factor(let range):
+            "0, or a number from \(Int(range.lowerBound)) to \(Int(range.upperBound)) with at most three decimals"
+        case .hashKey: Shape.hashKeys.alternatives
+        case .serverName: "a host name, or *.NAME for all with one label before it"
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"
         case .text(let length): "text of \(length.lowerBound) to \(length.upperBound) characters"
         case .choice(let words, _): words.alternatives

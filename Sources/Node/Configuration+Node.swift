@@ -19,9 +19,9 @@ extension Configuration {
             }
     }
 
-    /// Names of tags by which an upstream finds its endpoints.
+    /// Names of tags by which an upstream finds its endpoints, and by which callers are told and where they stand.
     var tagsOfInterest: Set<String> {
-        var names: Set = [MemberTag.zone]
+        var names: Set = [MemberTag.zone, MemberTag.remora]
         for upstream in upstreams {
             switch upstream.source {
             case .fixed: break

@@ -2,7 +2,8 @@
 //
 //     fleet's changes ─┐                        ┌─► DataPlane.publish
 //     roster ──────────┼─► Discovery (a core) ──┼─► EndpointLog, EventHub
-//     workers' notices ┘                        └─► nextWake
+//     workers' notices ┘         ▲              ├─► nextWake
+//                                └ TableBuilder ◄ orders
 //
 // It belongs to the control thread. Nothing here decides; it carries what others saw to the core, and the core's sets to
 // the workers.
@@ -19,17 +20,24 @@ final class EndpointKeeper {
     private let plane: DataPlane
     private let events: EventHub
     private var log: EndpointLog
+    private let builder: TableBuilder
     /// Whether workers may still read sets older than the newest.
     private var hasOldSets = false
 
-    /// - Parameter discovery: whose current set the plane was made with.
-    init(_ discovery: consuming Discovery, plane: DataPlane, events: EventHub, logger: Logger) {
+    /// - Parameters:
+    ///   - discovery: whose current set the plane was made with.
+    ///   - wake: called from another thread when a ring or table is there.
+    init(
+        _ discovery: consuming Discovery, plane: DataPlane, events: EventHub, logger: Logger,
+        wake: @escaping @Sendable () -> Void
+    ) {
         self.discovery = discovery
         // That the config names some is no news.
         _ = self.discovery.takeNews()
         self.plane = plane
         self.events = events
         log = EndpointLog(logger: logger)
+        builder = TableBuilder(wake: wake)
     }
 
     // MARK: What others saw
@@ -60,11 +68,13 @@ final class EndpointKeeper {
 
     /// Publishes what has changed, and says so.
     func turn(at now: Instant) {
+        for (order, table) in builder.take() { discovery.install(table, of: order) }
         if nextWake <= now { discovery.wake(at: now, reading: plane.counts(ofCell:)) }
         if let set = discovery.nextSet(at: now) {
             plane.publish(set)
             hasOldSets = true
         }
+        builder.build(discovery.takeTableOrders())
         if hasOldSets {
             let acknowledged = plane.reclaim()
             discovery.reclaim(acknowledged: acknowledged, at: now)

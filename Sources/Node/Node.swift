@@ -5,6 +5,7 @@
 // the ready line, so that "ready" is true when it is read.
 
 import Admin
+import Balancing
 package import Config
 import Glibc
 import GossipNet
@@ -84,10 +85,12 @@ private struct RunningNode {
         let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
         let workers = options.threads ?? min(4, max(1, Kernel.processors))
         let cells = LoadCells()
-        let discovery = try Discovery(
+        var discovery = try Discovery(
             upstreams: configuration.allUpstreams, cells: cells,
-            node: configuration.membership == nil ? nil : configuration.node.name, isolation: configuration.isolation,
-            at: started)
+            node: configuration.membership == nil ? nil : configuration.node.name, zone: configuration.node.zone,
+            isolation: configuration.isolation, at: started)
+        // From the first connection on, a key has one owner.
+        _ = discovery.completeTables(at: started) { $0.built() }
         let desk = try ControlDesk(at: started)
         self.desk = desk
         var random = SystemRandomNumberGenerator()
@@ -113,7 +116,8 @@ private struct RunningNode {
             fleet?.sampleLoads = { sampler.sample(at: $0) }
             (roster, rosterDesk) = try Self.roster(configuration, seed: random.next(), logger)
             fleet?.lists = { [rosterDesk] in rosterDesk?.roster.lists($0) }
-            endpoints = EndpointKeeper(discovery, plane: plane, events: events, logger: logger)
+            endpoints = EndpointKeeper(
+                discovery, plane: plane, events: events, logger: logger, wake: { desk.wake.signal() })
         } catch {
             for listener in listeners { listener.close() }
             throw error

@@ -92,6 +92,10 @@ struct Connection {
     var watchesPeers = false
     /// It is to be closed when it comes to rest, if its endpoint's fate still says so.
     var isLeaving = false
+    /// Nothing more has to come before an endpoint is chosen; some bytes are only waited for to be looked at.
+    var isPeeking = false
+    /// It counts as outstanding for as long as it is open.
+    var isPassThrough = false
 
     var listener: UInt32 = 0
     var upstream: UInt32 = 0
@@ -99,6 +103,10 @@ struct Connection {
     var cell: UInt32 = 0
     /// The hash of what policies that hash know it by; nil where there is nothing.
     var key: UInt64?
+    /// When it is old; nil where it never is.
+    var age: ConnectionAge?
+    /// In its first stage: when reading ahead ends.
+    var readsAheadUntil = Instant(nanoseconds: 0)
 
     /// When a byte last moved in either direction.
     var lastActive = Instant(nanoseconds: 0)

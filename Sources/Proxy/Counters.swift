@@ -25,6 +25,6 @@ enum EndpointColumn: Int, CaseIterable {
     case answeredTotal
     /// Connections that timed out, or were reset before that byte.
     case softFailuresTotal
-    /// Connections that its fate has ended.
+    /// Connections that its fate has ended, or their age.
     case drainedTotal, resetTotal
 }

@@ -88,6 +88,7 @@ package final class DataPlane: Sendable {
     /// Starts the workers; connections that wait in the listeners' queues are taken at once.
     package func start() throws(SystemError) {
         let set = latest.withLock { $0 }
+        let nameRoutes = listeners.map { NameRoutes($0.options) { place(of: $0, in: set) } }
         var started: [KernelThread] = []
         for (number, desk) in desks.enumerated() {
             let listeners = listeners.map { sockets in
@@ -96,7 +97,7 @@ package final class DataPlane: Sendable {
             let worker = try Worker(
                 desk: desk, board: board, doors: doors, limits: limits, workers: desks.count, cells: cells,
                 listenerCells: listenerCells,
-                listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor),
+                listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor), nameRoutes: nameRoutes,
                 upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()),
                 tls: TLSDesk(tls, limits: limits), seed: seed &+ UInt64(number))
             started.append(Worker.start(worker, name: "worker \(number)"))
@@ -347,6 +348,10 @@ extension DataPlane {
             load: LoadSource.local.rawValue, endpoints: snapshot.endpoints.map { self.report($0, within: limits) })
         report.retriesTotal = desks.reduce(0) {
             $0 &+ $1.upstreams.read(row: row, column: UpstreamColumn.retriesTotal.rawValue)
+        }
+        report.ringChecksum = snapshot.keys.map { keys in
+            let digits = String(keys.table.checksum, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
         }
         report.connectSeconds = distribution(\.connectTimes)
         report.firstByteSeconds = distribution(\.firstByteTimes)

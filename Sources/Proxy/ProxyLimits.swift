@@ -40,6 +40,9 @@ package struct ProxyLimits: Sendable {
     package var handshakesPerSecond = 10_000
     /// Encrypted bytes that a worker's pipes keep for sockets without room: a gibibyte, as of plain ones.
     package var keptBytesPerWorker = 1 << 30
+    /// How long what is only looked at is waited for, from the first moment on in which nothing else is; then the
+    /// connection goes on without. Shorter, since a client that waits for the server's first word waits for this.
+    package var peekTimeout = Duration.seconds(1)
     /// Whether a connection to an endpoint on this machine is written to before the poller has said that it is complete.
     package var writesToLocalEndpointsAtOnce = true
     /// A peer without a sign of life for this long, while bytes or probes to it are unanswered, is gone.

@@ -14,6 +14,19 @@ struct ChosenEndpoint {
     var isLocal: Bool
 }
 
+/// What an upstream's options say of each connection to it, but for connecting.
+private struct ConnectionTerms {
+    let key: HashKey?
+    let isPeekedFor: Bool
+    let maxAge: Duration
+
+    init(_ options: UpstreamOptions) {
+        key = options.neededKey
+        isPeekedFor = key.map { $0.peek != .nothing } ?? false
+        maxAge = options.maxConnectionAge
+    }
+}
+
 struct UpstreamDesk: ~Copyable {
     /// How often the place an endpoint had may be taken by another worker between pick and placement.
     private static let races = 8
@@ -21,6 +34,7 @@ struct UpstreamDesk: ~Copyable {
     private let cells: LoadCells
     private var reader: UpstreamReader
     private var balancers: UpstreamBalancers
+    private var terms: [ConnectionTerms] = []
     /// Of the set that places connections now.
     private(set) var version: UInt64 = 0
 
@@ -36,8 +50,18 @@ struct UpstreamDesk: ~Copyable {
         _ = reader.adopt {
             balancers.adopt($0, random: &random)
             version = $0.version
+            terms = $0.upstreams.map { ConnectionTerms($0.options) }
         }
     }
+
+    /// What connections to an upstream are known by; nil where nobody asks.
+    func neededKey(of upstream: Int) -> HashKey? { terms[upstream].key }
+
+    /// Whether something that its endpoints are chosen by has to be looked at in a connection's bytes.
+    func isPeekedFor(_ upstream: Int) -> Bool { terms[upstream].isPeekedFor }
+
+    /// Zero is for ever.
+    func maxConnectionAge(of upstream: Int) -> Duration { terms[upstream].maxAge }
 
     func connectTimeout(of upstream: Int) -> Duration { unsafe balancers.view(of: upstream).connectTimeout }
     func connectAttempts(of upstream: Int) -> Int { unsafe balancers.view(of: upstream).connectAttempts }

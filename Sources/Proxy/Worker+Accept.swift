@@ -21,7 +21,9 @@ struct WorkerListener {
     let upstream: UInt32
     let limits: PlacementLimits
     let idleTimeout: Duration
+    /// What is read ahead whatever its upstream wants to know.
     let preface: Preface
+    let readsAhead: Bool
     let sendProxyProtocol: ProxyProtocolVersion?
 
     /// How many clients the next turn accepts. It grows while turn after turn leaves some waiting and falls to what
@@ -45,6 +47,7 @@ struct WorkerListener {
         limits = PlacementLimits(connections: UInt32(clamping: connections), outstanding: .max)
         idleTimeout = sockets.options.idleTimeout
         preface = sockets.options.preface
+        readsAhead = preface != .none
         sendProxyProtocol = sockets.options.sendProxyProtocol
     }
 }
@@ -118,10 +121,12 @@ extension Worker {
         halves[.server(index)] = Half()
         lanes[.client(index)] = Lane(flow: Flow(shortReadMeansEmpty: listener.isTCP, canSplice: true))
         lanes[.server(index)] = Lane()
-        if listener.preface != .none {
+        if listener.preface.takesProxyHeader {
             beginPreface(index)
         } else if tls.rows.speaks(listener: number) {
             beginHandshake(index)
+        } else if listener.readsAhead || upstreams.isPeekedFor(Int(listener.upstream)) {
+            beginPreface(index)
         } else {
             beginForwarding(index)
         }

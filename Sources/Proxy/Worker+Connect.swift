@@ -19,12 +19,16 @@ extension Worker {
         proceed(index)
     }
 
-    /// Puts a PROXY header in front of what the endpoint will get, where the listener sends one.
+    /// Takes down what the connection is known by, and puts a PROXY header in front of what the endpoint will get, where
+    /// the listener sends one.
     /// - Returns: false where there was no room for it, and the connection is gone.
-    mutating func introduce(_ index: UInt32, facts: ConnectionFacts?) -> Bool {
-        guard let version = listeners[Int(connections[index].listener)].sendProxyProtocol else { return true }
-        let facts = facts ?? socketFacts(index)
-        if putInFront(ProxyHeader(relaying: facts), as: version, index) { return true }
+    mutating func introduce(_ index: UInt32, facts given: ConnectionFacts?) -> Bool {
+        let version = listeners[Int(connections[index].listener)].sendProxyProtocol
+        var facts = given
+        if facts == nil, version != nil { facts = socketFacts(index) }
+        recognize(index, by: facts)
+        guard let version else { return true }
+        if putInFront(ProxyHeader(relaying: facts ?? .unasked), as: version, index) { return true }
         tell(.heldBytesExhausted, about: index)
         refuse(index)
         return false
@@ -53,7 +57,7 @@ extension Worker {
             connections[index].isPlaced = true
             connections[index].placed = now
             connections[index].placedBy = upstreams.version
-            connections[index].wait = AnswerWait()
+            connections[index].wait = AnswerWait(isPassThrough: connections[index].isPassThrough)
             let error = connect(index, to: endpoint)
             if let error, error.isExhaustion || error == .wouldBlock {
                 // Not the endpoint's fault: no descriptor here, or a unix socket's queue is full at this moment.
@@ -149,6 +153,7 @@ extension Worker {
         observe(.established, index)
         desk.connectTimes.record(now - connections[index].placed, row: Int(connections[index].upstream))
         watchForSilence(index)
+        beginAging(index)
     }
 
     /// The endpoint has not accepted: the next one, if there is one.

@@ -27,9 +27,8 @@ extension Worker {
         switch connections[index].stage {
         case .none: break
         case .preface:
-            guard hasMissed(connections[index].began + limits.prefaceTimeout, index) else { return }
-            tell(.badPreface, about: index, .timedOut)
-            refuse(index)
+            guard hasMissed(connections[index].readsAheadUntil, index) else { return }
+            missPreface(index)
         case .handshake:
             guard !lanes[.client(index)].awaitsStep else { return waitForStep(index) }
             guard hasMissed(connections[index].began + limits.handshakeTimeout, index) else { return }
@@ -76,13 +75,15 @@ extension Worker {
             return
         }
         if now >= lastActive + AnswerWait.silenceLimit { observe(.silence, index) }
+        if connections[index].age != nil, reviewAge(index) { return }
         if connections[index].isLeaving, leaveOrWait(index) { return }
         lastActive = connections[index].lastActive
         watchPeers(index)
-        let next = connections[index].wait.isWaiting ? min(AnswerWait.silenceLimit, idleTimeout) : idleTimeout
+        let next = connections[index].wait.isResting ? idleTimeout : min(AnswerWait.silenceLimit, idleTimeout)
         var due = lastActive + next
         if reviewRoom(index) { due = min(due, now + limits.silentPeerTimeout / 2) }
         if connections[index].isLeaving { due = min(due, nextLook(index)) }
+        if let birthday = nextBirthday(index) { due = min(due, birthday) }
         timers.schedule(index, at: Tick(notBefore: due))
     }
 

@@ -1,4 +1,4 @@
-// Leaving an endpoint: what its fate does to the connections that are on it.
+// Leaving an endpoint: what its fate does to the connections that are on it, and how the old ones leave.
 //
 // When some fate has turned, a worker goes through its connections once, so few in each turn of its loop that others
 // hardly notice; what turns meanwhile is for the passage after. `reset` ends a connection there and then. `drain` ends it at once if it is at rest, and otherwise
@@ -84,7 +84,7 @@ extension Worker {
     /// it is not.
     /// - Returns: whether it is gone.
     mutating func leaveOrWait(_ index: UInt32) -> Bool {
-        guard board.verdict(on: connections[index].cell).fate == .drain,
+        guard isOld(index) || board.verdict(on: connections[index].cell).fate == .drain,
             // One that has half ended is on its way out, and its other half may be an answer.
             !lanes[.client(index)].flow.hasEnded, !lanes[.server(index)].flow.hasEnded
         else {
@@ -115,7 +115,7 @@ extension Worker {
     }
 
     private func isAtRest(_ index: UInt32) -> Bool {
-        !connections[index].wait.isWaiting && lanes[.client(index)].flow.awaitsSource
+        connections[index].wait.isResting && lanes[.client(index)].flow.awaitsSource
             && lanes[.server(index)].flow.awaitsSource
             && now >= connections[index].lastActive + Self.restBeforeLeaving
     }

@@ -63,6 +63,8 @@ struct Worker: ~Copyable {
     var listeners: [WorkerListener]
     /// By listener; apart from it, which is copied for every client.
     let sharedDoors: [SharedDoor?]
+    /// By listener; nil for one that does not route by server name.
+    let nameRoutes: [NameRoutes?]
     var upstreams: UpstreamDesk
     var tls: TLSDesk
     var random: SeededRandom
@@ -102,8 +104,8 @@ struct Worker: ~Copyable {
     init(
         desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands, limits: ProxyLimits, workers: Int,
         cells: LoadCells, listenerCells: LoadCells,
-        listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk,
-        tls: consuming TLSDesk, seed: UInt64
+        listeners: [WorkerListener], sharedDoors: [SharedDoor?], nameRoutes: [NameRoutes?],
+        upstreams: consuming UpstreamDesk, tls: consuming TLSDesk, seed: UInt64
     ) throws(SystemError) {
         self.desk = desk
         self.board = board
@@ -113,6 +115,7 @@ struct Worker: ~Copyable {
         self.listenerCells = listenerCells
         self.listeners = listeners
         self.sharedDoors = sharedDoors
+        self.nameRoutes = nameRoutes
         self.upstreams = upstreams
         self.tls = tls
         poller = try Poller(capacity: limits.eventsPerTurn)

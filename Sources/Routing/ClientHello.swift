@@ -56,6 +56,20 @@ package struct ClientHello: Hashable, Sendable {
     }
 }
 
+extension ClientHello {
+    /// The byte of a host name in lower case; nil for one that no host name has. Underscores are in use, and so are
+    /// addresses, which RFC 6066 does not want here.
+    static func lowered(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte | 0x20
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
+            UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"):
+            byte
+        default: nil
+        }
+    }
+}
+
 /// Why bytes are no ClientHello. Keeps numbers and at most one of the peer's bytes.
 package enum ClientHelloFault: Error, Hashable, Sendable {
     /// The connection does not begin with a TLS record of the handshake; this is its first byte.
@@ -206,24 +220,12 @@ private struct MessageCursor {
             text.reserveCapacity(count)
             for _ in 0..<count {
                 let letter = try byte(in: bytes)
-                guard let lowered = Self.lowered(letter) else { throw .fault(.serverName(letter)) }
+                guard let lowered = ClientHello.lowered(letter) else { throw .fault(.serverName(letter)) }
                 text.append(lowered)
             }
             name = String(decoding: text, as: UTF8.self)
         }
         return name
-    }
-
-    /// The byte of a host name in lower case; nil for one that no host name has. Underscores are in use, and so are
-    /// addresses, which RFC 6066 does not want here.
-    private static func lowered(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte | 0x20
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
-            UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"):
-            byte
-        default: nil
-        }
     }
 
     private mutating func protocols(_ length: Int, in bytes: Span<UInt8>) throws(Stop) -> [String] {

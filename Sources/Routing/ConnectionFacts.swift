@@ -13,10 +13,22 @@ package struct ConnectionFacts: Hashable, Sendable {
     package var local: SocketAddress?
     /// What the client's first TLS message says, where the listener has read it.
     package var hello: ClientHello?
+    /// The host that the sender of a PROXY header was asked for (its PP2_TYPE_AUTHORITY), in lower case.
+    package var authority: String?
+    /// The part of the first HTTP/1 request that the listener has looked for; nil where there is no such part.
+    package var requestPart: [UInt8]?
 
-    package init(peer: SocketAddress?, local: SocketAddress?, hello: ClientHello? = nil) {
+    package init(
+        peer: SocketAddress?, local: SocketAddress?, hello: ClientHello? = nil, authority: String? = nil,
+        requestPart: [UInt8]? = nil
+    ) {
         self.peer = peer
         self.local = local
         self.hello = hello
+        self.authority = authority
+        self.requestPart = requestPart
     }
+
+    /// Where nobody wants to know who connected where, and the socket is not asked.
+    package static let unasked = ConnectionFacts(peer: nil, local: nil)
 }

@@ -42,6 +42,12 @@ package struct ListenerOptions: Hashable, Sendable {
     package var idleTimeout: Duration
     /// Of all workers together; nil is half of the descriptor limit.
     package var maxConnections: Int?
+    /// Outbound and not terminating TLS: where connections go by the name that their TLS asks for. The first match
+    /// counts; without one, and for what is no TLS, it is ``target``.
+    package var serverNames: [ServerNameRoute] = []
+
+    /// Most of a listener's routes: each connection is compared with all of them at worst.
+    package static let mostServerNames = 256
 
     package init(
         name: String, bind: SocketAddress, target: ListenerTarget, acceptProxyProtocol: Bool = false,

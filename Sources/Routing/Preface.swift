@@ -1,61 +1,101 @@
 // The stage between accept and pick: what a listener reads ahead of the bytes that it forwards.
 //
+//     [PROXY header, taken] [first TLS message or HTTP/1 head, looked at] all that follows
+//
 // A preface is asked the same question whenever more bytes have come: given everything read so far, from the
 // first byte on, what now? It keeps no state between two questions, so the worker needs one held block and a
 // length and nothing else, and bytes that come one by one mean the same as bytes that come at once. A parser
 // that remembers where it stopped was not taken: prefaces come whole in their first segment, and what reading
 // again could cost is bounded.
+//
+// The two parts differ in what becomes of a connection without them. A header has to be there, or anybody could
+// pretend to be anybody: without it the connection is refused. What is only looked at is a hint: a connection that
+// has none goes on as if nobody had looked. So whoever waits for it may stop at any time, by asking ``withoutPeek``.
 
 package import Vocabulary
 
 /// What a listener reads of a connection before it chooses an endpoint.
-package enum Preface: Hashable, Sendable {
-    /// Nothing: the first byte already belongs to the endpoint.
-    case none
-    /// A PROXY header, version 1 or 2. It must be there; whether it is, is never guessed from the bytes, or
+package struct Preface: Hashable, Sendable {
+    /// A PROXY header, version 1 or 2, must come first. Whether one does is never guessed from the bytes, or
     /// anybody could send one.
-    case proxyHeader
-    /// A ClientHello, of which nothing is taken: all of it belongs to the endpoint, and so does the rest of TLS.
-    case clientHello(afterProxyHeader: Bool)
+    package var takesProxyHeader: Bool
+    package var peek: Peek
 
-    /// The most bytes that a preface may take, and so the most that are held for a connection without endpoint.
-    /// A longer one is malformed.
+    /// What is looked at and left where it is: all of it belongs to the endpoint.
+    package enum Peek: Hashable, Sendable {
+        case nothing
+        /// The first message of TLS.
+        case clientHello
+        /// A part of the first HTTP/1 request head.
+        case request(RequestPart)
+    }
+
+    package init(takesProxyHeader: Bool = false, peek: Peek = .nothing) {
+        self.takesProxyHeader = takesProxyHeader
+        self.peek = peek
+    }
+
+    /// Nothing: the first byte already belongs to the endpoint.
+    package static let none = Preface()
+    package static let proxyHeader = Preface(takesProxyHeader: true)
+
+    /// What there is left to wait for where nobody wants to look any longer.
+    package var withoutPeek: Preface { Preface(takesProxyHeader: takesProxyHeader) }
+
+    /// The most bytes that a preface may take and look at, and so the most that are held for a connection without
+    /// endpoint. A longer header is malformed; what is longer otherwise is not looked at any further.
     package static let bound = ByteCount.kibibytes(16)
 
     /// Looks at everything read so far.
-    /// - Parameter socket: the facts as the socket gives them.
+    /// - Parameter socket: the facts as the socket gives them, asked for when all is decided.
     /// - Returns: as much as `bytes` decide; never `.needMore` once they are ``bound`` bytes.
-    package func examine(_ bytes: Span<UInt8>, of socket: ConnectionFacts) -> PrefaceVerdict {
-        switch self {
-        case .none:
-            return .done(length: 0, facts: socket)
-        case .proxyHeader:
-            switch ProxyHeader.read(bytes) {
-            case .needMore(let count): return .needMore(atLeast: count)
-            case .header(let header, let length): return .done(length: length, facts: header.facts(over: socket))
-            case .malformed(let fault): return .malformed(.proxyHeader(fault))
+    package func examine(_ bytes: Span<UInt8>, of socket: @autoclosure () -> ConnectionFacts) -> PrefaceVerdict {
+        guard takesProxyHeader else { return look(at: bytes, behind: 0) { socket() } }
+        switch ProxyHeader.read(bytes) {
+        case .needMore(let count): return .needMore(atLeast: count)
+        case .malformed(let fault): return .malformed(.proxyHeader(fault))
+        case .header(let header, let length):
+            return look(at: bytes.extracting(length...), behind: length) {
+                var facts = header.facts(over: socket())
+                facts.authority = ProxyHeader.authority(in: bytes.extracting(first: length))
+                return facts
             }
-        case .clientHello(afterProxyHeader: false):
-            return Preface.examineHello(bytes, behind: 0, facts: socket)
-        case .clientHello(afterProxyHeader: true):
-            let verdict = Preface.proxyHeader.examine(bytes, of: socket)
-            guard case .done(let length, let facts) = verdict else { return verdict }
-            return Preface.examineHello(bytes.extracting(length...), behind: length, facts: facts)
         }
     }
 
-    /// - Parameter taken: bytes of the preface before those of the hello.
-    private static func examineHello(_ bytes: Span<UInt8>, behind taken: Int, facts: ConnectionFacts) -> PrefaceVerdict
-    {
-        switch ClientHello.read(bytes, within: bound.bytes - taken) {
-        case .needMore(let count):
-            return .needMore(atLeast: taken + count)
-        case .hello(let hello, _):
-            var facts = facts
-            facts.hello = hello
-            return .done(length: taken, facts: facts)
-        case .malformed(let fault):
-            return .malformed(.clientHello(fault))
+    /// - Parameters:
+    ///   - bytes: those behind the header.
+    ///   - taken: bytes of the header.
+    ///   - known: what is known without looking.
+    private func look(
+        at bytes: Span<UInt8>, behind taken: Int, _ known: () -> ConnectionFacts
+    ) -> PrefaceVerdict {
+        let limit = Preface.bound.bytes - taken
+        switch peek {
+        case .nothing:
+            return .done(length: taken, facts: known())
+        case .clientHello:
+            switch ClientHello.read(bytes, within: limit) {
+            case .needMore(let count):
+                return .needMore(atLeast: taken + count)
+            case .hello(let hello, _):
+                var facts = known()
+                facts.hello = hello
+                return .done(length: taken, facts: facts)
+            case .malformed:
+                return .done(length: taken, facts: known())
+            }
+        case .request(let part):
+            switch RequestHead.read(part, in: bytes, within: limit) {
+            case .needMore:
+                return .needMore(atLeast: taken + bytes.count + 1)
+            case .found(let value, _):
+                var facts = known()
+                facts.requestPart = value
+                return .done(length: taken, facts: facts)
+            case .absent, .noHead:
+                return .done(length: taken, facts: known())
+            }
         }
     }
 }
@@ -68,7 +108,7 @@ package enum PrefaceVerdict: Hashable, Sendable {
     /// malformed.
     case needMore(atLeast: Int)
     /// The preface takes the first `length` bytes; all after it belong to the endpoint, those too that were only
-    /// looked at.
+    /// looked at. What was looked for and is not there is missing in the facts.
     case done(length: Int, facts: ConnectionFacts)
     /// No byte that could still come makes a preface of it: close the connection, as an abort.
     case malformed(PrefaceFault)
@@ -77,18 +117,18 @@ package enum PrefaceVerdict: Hashable, Sendable {
 /// What the peer did wrong, by the stage that found it.
 package enum PrefaceFault: Error, Hashable, Sendable, CustomStringConvertible {
     case proxyHeader(ProxyHeaderFault)
-    case clientHello(ClientHelloFault)
 
     /// One short sentence for the log; echoes at most one byte of the peer's, escaped.
     package var description: String {
         switch self {
         case .proxyHeader(let fault): fault.description
-        case .clientHello(let fault): fault.description
         }
     }
 }
 
 extension ListenerOptions {
-    /// What this listener reads ahead.
-    package var preface: Preface { acceptProxyProtocol ? .proxyHeader : .none }
+    /// What this listener reads ahead, whatever the upstreams want to know.
+    package var preface: Preface {
+        Preface(takesProxyHeader: acceptProxyProtocol, peek: serverNames.isEmpty ? .nothing : .clientHello)
+    }
 }

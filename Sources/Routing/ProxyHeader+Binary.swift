@@ -3,9 +3,9 @@
 //
 //     signature 12 | version, command 1 | family, transport 1 | length 2 | addresses | TLVs …
 //
-// The head is judged byte by byte as it comes, all else once it is whole. TLVs tell nothing that remora uses
-// yet; they are walked all the same, since a length that does not add up means that sender and reader disagree
-// on where the header ends, and the one that is a checksum is verified.
+// The head is judged byte by byte as it comes, all else once it is whole. All TLVs are walked, since a length that
+// does not add up means that sender and reader disagree on where the header ends; the one that is a checksum is
+// verified, and the one that names the host which the client asked for can be asked for.
 
 internal import Vocabulary
 
@@ -128,20 +128,52 @@ extension ProxyHeader {
         return .unix(path: String(copying: utf8))
     }
 
+    /// The host that the client asked the header's sender for (PP2_TYPE_AUTHORITY, in practice TLS's server name), in
+    /// lower case; nil where the header has none, or one that is no host name. Of several the first counts.
+    /// - Parameter header: one that ``read(_:)`` has read, and nothing more.
+    static func authority(in header: Span<UInt8>) -> String? {
+        let authorityType: UInt8 = 0x02
+        guard header.count > binaryHeadLength, header[0] == binarySignature[0], header[12] & 15 == 1,
+            let family = Family(rawValue: header[13] >> 4), let transport = Transport(rawValue: header[13] & 15)
+        else { return nil }
+        let layout = AddressLayout(family, transport)
+        guard layout != .none else { return nil }
+        var offset = binaryHeadLength + layout.length
+        while offset < header.count {
+            let start = offset + vectorHeadLength
+            let end = start + Int(header.bigEndian(at: offset + 1) as UInt16)
+            if header[offset] == authorityType { return hostName(header.extracting(start..<end)) }
+            offset = end
+        }
+        return nil
+    }
+
+    private static func hostName(_ bytes: Span<UInt8>) -> String? {
+        guard (1...255).contains(bytes.count) else { return nil }
+        var text: [UInt8] = []
+        text.reserveCapacity(bytes.count)
+        for place in bytes.indices {
+            guard let lowered = ClientHello.lowered(bytes[place]) else { return nil }
+            text.append(lowered)
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static let vectorHeadLength = 3
+
     private static func faultOfVectors(in header: Span<UInt8>, from start: Int) -> ProxyHeaderFault? {
-        let headLength = 3
         let checksumType: UInt8 = 0x03  // PP2_TYPE_CRC32C
         var checksum: Int?
         var offset = start
         while offset < header.count {
-            guard header.count - offset >= headLength else { return .vectorOverrun(offset: offset) }
+            guard header.count - offset >= vectorHeadLength else { return .vectorOverrun(offset: offset) }
             let length = Int(header.bigEndian(at: offset + 1) as UInt16)
-            guard header.count - offset - headLength >= length else { return .vectorOverrun(offset: offset) }
+            guard header.count - offset - vectorHeadLength >= length else { return .vectorOverrun(offset: offset) }
             if header[offset] == checksumType {
                 guard checksum == nil, length == 4 else { return .misplacedChecksum(offset: offset) }
-                checksum = offset + headLength
+                checksum = offset + vectorHeadLength
             }
-            offset += headLength + length
+            offset += vectorHeadLength + length
         }
         guard let checksum else { return nil }
         let found: UInt32 = header.bigEndian(at: checksum)

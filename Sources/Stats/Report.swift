@@ -78,6 +78,8 @@ package struct UpstreamReport: Codable, Hashable, Sendable {
     package var name: String
     package var balance: String
     package var load: String
+    /// 16 hexadecimal digits, equal where keys have the same owners; nil where the policy has no ring or table.
+    package var ringChecksum: String?
     package var retriesTotal: UInt64 = 0
     package var connectSeconds = QuantilesReport()
     package var firstByteSeconds = QuantilesReport()
@@ -89,6 +91,22 @@ package struct UpstreamReport: Codable, Hashable, Sendable {
         self.balance = balance
         self.load = load
         self.endpoints = endpoints
+    }
+}
+
+extension UpstreamReport {
+    /// Writes `ring_checksum` as null where there is none.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(balance, forKey: .balance)
+        try container.encode(load, forKey: .load)
+        try container.encode(ringChecksum, forKey: .ringChecksum)
+        try container.encode(retriesTotal, forKey: .retriesTotal)
+        try container.encode(connectSeconds, forKey: .connectSeconds)
+        try container.encode(firstByteSeconds, forKey: .firstByteSeconds)
+        try container.encode(lifetimeSeconds, forKey: .lifetimeSeconds)
+        try container.encode(endpoints, forKey: .endpoints)
     }
 }
 
@@ -112,9 +130,9 @@ package struct EndpointReport: Codable, Hashable, Sendable {
     package var connections: Int = 0
     package var connectionsTotal: UInt64 = 0
     package var failuresTotal: UInt64 = 0
-    /// Connections closed at rest because their endpoint was given up.
+    /// Connections closed at rest because their endpoint was given up, or for their age.
     package var drainedTotal: UInt64 = 0
-    /// Connections aborted because their endpoint was given up.
+    /// Connections aborted because their endpoint was given up, or because they never rested at twice their age.
     package var resetTotal: UInt64 = 0
     package var receivedBytesTotal: UInt64 = 0
     package var sentBytesTotal: UInt64 = 0

@@ -9,10 +9,11 @@
 // requests would need a parser for each; counting open connections would take an
 // idle keep-alive pool for load.
 
-/// One connection's part in its endpoint's outstanding count. One byte; a new value stands for a connection
+/// One connection's part in its endpoint's outstanding count. Two bytes; a new value stands for a connection
 /// just placed, which ``LoadCells/place(_:within:)`` has counted as waiting.
 ///
-/// In TLS pass-through nothing is told to it after the placement, so every open connection counts.
+/// In TLS pass-through it counts for as long as it is open: what goes either way may be the protocol's own. Whether it
+/// rests is told by the bytes there too, for who looks for a moment to close it in.
 @frozen
 @usableFromInline
 package struct AnswerWait: Hashable, Sendable {
@@ -51,16 +52,31 @@ package struct AnswerWait: Hashable, Sendable {
     }
 
     @usableFromInline var phase: Phase
+    @usableFromInline let isPassThrough: Bool
 
+    /// - Parameter isPassThrough: TLS goes through as it is, or what else comes where it would.
     @inlinable
-    package init() { phase = .connecting }
+    package init(isPassThrough: Bool = false) {
+        phase = .connecting
+        self.isPassThrough = isPassThrough
+    }
 
     /// Whether the connection counts as outstanding now.
     @inlinable
-    package var isWaiting: Bool { phase != .resting }
+    package var isWaiting: Bool { isPassThrough || phase != .resting }
+
+    /// Whether no question that can be seen is without an answer.
+    @inlinable
+    package var isResting: Bool { phase == .resting }
 
     @inlinable
     package mutating func observe(_ event: Event) -> Change {
+        let change = advance(event)
+        return isPassThrough ? .none : change
+    }
+
+    @inlinable
+    mutating func advance(_ event: Event) -> Change {
         switch (phase, event) {
         case (.connecting, .established):
             phase = .waiting

@@ -38,6 +38,7 @@ extension Discovery {
         let endpoint = TrackedEndpoint(
             identity: identity, upstream: place, cell: cell, weight: offer.weight, zone: offer.zone,
             health: offer.health)
+        endpoint.keyPlace = upstreams[place].keys.place(of: identity.keyName)
         upstreams[place].endpoints.insert(endpoint, at: position(of: name, in: place))
         members[name]?.endpoints[place] = endpoint
         endpointsByCell[cell] = endpoint
@@ -140,15 +141,19 @@ extension Discovery {
         let ramp = endpoint.advanceRamp(over: options.slowStart, at: now)
         wakes.update(endpoint, to: [endpoint.watch.nextWake, ramp.next].compactMap { $0 }.min())
         if let last, last.fitness == judgement.fitness, last.fate == judgement.fate, last.cause == judgement.cause,
-            last.isKept == judgement.isKept, last.weight == endpoint.weight, last.ramp == ramp.percent,
+            last.isKept == judgement.isKept, last.isPresent == judgement.isPresent, last.weight == endpoint.weight,
+            last.ramp == ramp.percent,
             last.zone == endpoint.zone
         {
             return
         }
+        if last?.isPresent != judgement.isPresent || last?.weight != endpoint.weight {
+            upstreams[place].keys.isStale = true
+        }
         endpoint.published = Endpoint(
             identity: endpoint.identity, zone: endpoint.zone, weight: endpoint.weight, ramp: ramp.percent,
             fitness: judgement.fitness, since: last?.fitness.state == state ? last?.since : now, fate: judgement.fate,
-            cause: judgement.cause, isKept: judgement.isKept, cell: endpoint.cell,
+            cause: judgement.cause, isKept: judgement.isKept, isPresent: judgement.isPresent, cell: endpoint.cell,
             kernelForm: endpoint.kernelForm)
         upstreams[place].isChanged = true
         isChanged = true
@@ -177,6 +182,7 @@ extension Discovery {
                 EndpointChange(
                     upstream: upstreams[endpoint.upstream].options.name, endpoint: endpoint.identity, from: state,
                     to: nil, reason: reason)))
+        upstreams[endpoint.upstream].keys.isStale = true
         upstreams[endpoint.upstream].isChanged = true
         isChanged = true
     }

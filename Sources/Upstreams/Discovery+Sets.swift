@@ -5,7 +5,7 @@ package import Vocabulary
 extension Discovery {
     /// The next set, if anything changed and the last one is long enough ago: see ``nextWake``.
     package mutating func nextSet(at now: Instant) -> UpstreamSet? {
-        guard isChanged, now - publishedAt >= Self.publicationInterval else { return nil }
+        guard let publication = nextPublication, now >= publication else { return nil }
         return buildSet(at: now)
     }
 
@@ -18,14 +18,17 @@ extension Discovery {
                 guard let published = endpoint.published else { preconditionFailure("every endpoint was judged") }
                 endpoints.append(published)
             }
+            orderTable(for: place, endpoints)
             upstreams[place].snapshot = UpstreamSnapshot(
-                options: upstream.options, endpoints: endpoints, version: upstream.snapshot.version + 1)
+                options: upstream.options, endpoints: endpoints, version: upstream.snapshot.version + 1,
+                keys: upstreams[place].keys.owners(upstream.endpoints), zones: zoneView)
             upstreams[place].isChanged = false
         }
         let version = current.version + 1
         departed += leaving.map { ($0, version) }
         leaving = []
         isChanged = false
+        hasNewTable = false
         publishedAt = now
         current = UpstreamSet(version: version, upstreams: upstreams.map(\.snapshot), lastKnownGood: lastKnownGood)
         return current
@@ -46,6 +49,50 @@ extension Discovery {
                 derive(from: name, for: place, at: now)
             }
         }
+    }
+}
+
+// MARK: - Rings and tables
+
+extension Discovery {
+    /// The rings and tables that are to be built, each at most once at a time; ``install(_:of:)`` takes them back.
+    package mutating func takeTableOrders() -> [TableOrder] {
+        defer { orders = [] }
+        return orders
+    }
+
+    /// Takes in a table that was ordered; it is in the next set, which is due at once.
+    ///
+    /// One that nobody waits for any more is passed over: another config may have come meanwhile.
+    package mutating func install(_ table: any KeyTable, of order: TableOrder) {
+        let place = order.upstream
+        let form = upstreams[place].options.keyForm
+        guard upstreams[place].keys.install(table, of: order.roll, for: form) else { return }
+        for endpoint in upstreams[place].endpoints {
+            endpoint.keyPlace = upstreams[place].keys.place(of: endpoint.identity.keyName)
+        }
+        upstreams[place].isChanged = true
+        isChanged = true
+        hasNewTable = true
+    }
+
+    /// Builds what is ordered on this thread, before anybody waits for it.
+    /// - Returns: the set with all tables.
+    package mutating func completeTables(at now: Instant, _ build: (TableOrder) -> any KeyTable) -> UpstreamSet {
+        for order in takeTableOrders() { install(build(order), of: order) }
+        return hasNewTable ? buildSet(at: now) : current
+    }
+
+    private mutating func orderTable(for place: Int, _ endpoints: [Endpoint]) {
+        guard let form = upstreams[place].options.keyForm else {
+            upstreams[place].keys = KeyLedger()
+            return
+        }
+        let base = upstreams[place].keys.table
+        let roll = upstreams[place].keys.order(form) {
+            endpoints.filter(\.isPresent).map { HashedMember(name: $0.identity.keyName, weight: $0.weight) }
+        }
+        if let roll { orders.append(TableOrder(upstream: place, roll: roll, base: base)) }
     }
 }
 
@@ -89,6 +136,7 @@ extension Discovery {
         _ place: Int, to options: UpstreamOptions, _ fresh: inout ArraySlice<LoadCells.Index>, at now: Instant
     ) {
         upstreams[place].options = options
+        upstreams[place].keys.isStale = true
         upstreams[place].isChanged = true
         switch options.source {
         case .fixed:
@@ -124,6 +172,7 @@ extension Discovery {
             let endpoint = TrackedEndpoint(
                 identity: EndpointIdentity(address: named.address), upstream: place, cell: cell, weight: named.weight,
                 zone: named.zone)
+            endpoint.keyPlace = upstreams[place].keys.place(of: endpoint.identity.keyName)
             endpointsByCell[cell] = endpoint
             return endpoint
         }

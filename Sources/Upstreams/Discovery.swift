@@ -54,6 +54,8 @@ package struct Discovery: ~Copyable {
         var softlyEjected = 0
         /// Since when there was always a fit one.
         var fitSince: Instant?
+        /// Who shares its keys, where its policy hashes.
+        var keys = KeyLedger()
 
         /// Whether one more may be ejected for soft failures: always one of two or more.
         var hasRoomForEjection: Bool {
@@ -73,6 +75,10 @@ package struct Discovery: ~Copyable {
     let cells: LoadCells
     /// This node's own name: it always sees itself.
     private let node: String?
+    /// The zone this node stands in.
+    private let zone: String?
+    /// How many remoras stand in each zone, this node among them.
+    private var callers: [String: Int] = [:]
     var upstreams: [Upstream] = []
     /// Looked up; walked by sorted names only.
     var members: [String: Member] = [:]
@@ -85,7 +91,11 @@ package struct Discovery: ~Copyable {
     /// The set built last.
     package internal(set) var current = UpstreamSet(version: 0, upstreams: [])
     var isChanged = false
+    /// Whether a table came that is in no set yet.
+    var hasNewTable = false
     var publishedAt: Instant
+    /// Tables that nobody has been told to build yet.
+    var orders: [TableOrder] = []
     /// Cells of endpoints that went since the last set, and of those before, with the first set that lacks them.
     var leaving: [LoadCells.Index] = []
     var departed: [(cell: LoadCells.Index, version: UInt64)] = []
@@ -95,14 +105,16 @@ package struct Discovery: ~Copyable {
     /// Its ``current`` set has every upstream at the place it has in `upstreams`, with the endpoints the config names.
     /// - Parameters:
     ///   - node: this node's name among the members; nil if it is none.
+    ///   - zone: where it stands.
     ///   - isolation: when a collapsing view is not believed.
     /// - Precondition: no two upstreams have the same name.
     package init(
-        upstreams: [UpstreamOptions], cells: LoadCells, node: String? = nil,
+        upstreams: [UpstreamOptions], cells: LoadCells, node: String? = nil, zone: String? = nil,
         isolation: LastKnownGood.Options = LastKnownGood.Options(), at now: Instant
     ) throws(OutOfLoadCells) {
         self.cells = cells
         self.node = node
+        self.zone = zone
         view = LastKnownGood(isolation)
         publishedAt = now
         _ = try configure(upstreams, at: now)
@@ -110,8 +122,14 @@ package struct Discovery: ~Copyable {
 
     /// When ``wake(at:reading:)`` or ``nextSet(at:)`` has something to do; a moment that has passed means now.
     package var nextWake: Instant? {
-        let publication = isChanged ? publishedAt + Self.publicationInterval : nil
-        return [publication, wakes.earliest, view.nextWake].compactMap { $0 }.min()
+        [nextPublication, wakes.earliest, view.nextWake].compactMap { $0 }.min()
+    }
+
+    /// When the next set is due; nil where nothing has changed. A table has been waited for long enough, and is ordered
+    /// no oftener than sets are published.
+    var nextPublication: Instant? {
+        guard isChanged else { return nil }
+        return hasNewTable ? publishedAt : publishedAt + Self.publicationInterval
     }
 
     /// Nil: what gossip says of the fleet is believed.
@@ -134,6 +152,7 @@ extension Discovery {
         }
         if before?.seen == seen { return }
         members[member.name, default: Member(seen: seen)].seen = seen
+        count(seen.callingZone, insteadOf: before?.seen.callingZone)
         if let before, Self.isBack(seen, after: before.seen) { liftEjections(of: member.name) }
         if member.name != node { follow(at: now) { $0.see(member.name, member.state, at: now) } }
         for place in upstreams.indices { derive(from: member.name, for: place, at: now) }
@@ -142,6 +161,7 @@ extension Discovery {
     /// Gossip knows the member no more.
     package mutating func forget(_ name: String, at now: Instant) {
         guard members[name] != nil else { return }
+        count(nil, insteadOf: members[name]?.seen.callingZone)
         if name != node { follow(at: now) { $0.forget(name, at: now) } }
         for place in upstreams.indices {
             withdraw(name, from: place, because: "Member \(name) is known no more.")
@@ -231,6 +251,20 @@ extension Discovery {
             lift(endpoint)
         }
     }
+
+    /// Keeps the count of callers; what follows from it is the next set's.
+    private mutating func count(_ zone: String?, insteadOf before: String?) {
+        guard zone != before else { return }
+        if let zone { callers[zone, default: 0] += 1 }
+        if let before { callers[before] = callers[before].flatMap { $0 > 1 ? $0 - 1 : nil } }
+        for place in upstreams.indices where upstreams[place].snapshot.heedsZones {
+            upstreams[place].isChanged = true
+            isChanged = true
+        }
+    }
+
+    /// Nil where this node says no zone.
+    var zoneView: ZoneView? { zone.map { ZoneView(own: $0, callers: node == nil ? nil : callers) } }
 
     private func isVanished(_ name: String?) -> Bool {
         guard let name, let member = members[name] else { return false }

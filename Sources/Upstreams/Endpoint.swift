@@ -16,6 +16,9 @@ package struct EndpointIdentity: Hashable, Sendable {
         self.member = member
         self.address = address
     }
+
+    /// What rings and tables know it by.
+    package var keyName: String { member ?? "\(address)" }
 }
 
 /// Whether an endpoint may be given connections, and a sentence that says why.
@@ -57,6 +60,8 @@ package final class Endpoint: Sendable {
     package let fitness: Fitness
     /// Whether the last known good view holds on to it although its member is dead.
     package let isKept: Bool
+    /// Whether its member is there by all that gossip says, whatever else speaks against it: then it has keys.
+    package let isPresent: Bool
 
     package let identity: EndpointIdentity
     package let zone: String?
@@ -76,17 +81,18 @@ package final class Endpoint: Sendable {
     package convenience init(
         identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, ramp: Int = 100,
         fitness: Fitness, since: Instant? = nil, fate: ConnectionFate = .keep, cause: FateCause = .none,
-        isKept: Bool = false, cell: LoadCells.Index
+        isKept: Bool = false, isPresent: Bool = true, cell: LoadCells.Index
     ) {
         self.init(
             identity: identity, zone: zone, weight: weight, ramp: ramp, fitness: fitness, since: since, fate: fate,
-            cause: cause, isKept: isKept, cell: cell, kernelForm: identity.address.kernelForm)
+            cause: cause, isKept: isKept, isPresent: isPresent, cell: cell, kernelForm: identity.address.kernelForm)
     }
 
     /// - Parameter kernelForm: of the identity's address, made once for all that follow each other.
     init(
         identity: EndpointIdentity, zone: String?, weight: Weight, ramp: Int, fitness: Fitness, since: Instant?,
-        fate: ConnectionFate, cause: FateCause, isKept: Bool, cell: LoadCells.Index, kernelForm: [UInt8]
+        fate: ConnectionFate, cause: FateCause, isKept: Bool, isPresent: Bool, cell: LoadCells.Index,
+        kernelForm: [UInt8]
     ) {
         precondition((1...100).contains(ramp), "a share is 1 to 100 percent")
         self.identity = identity
@@ -98,6 +104,7 @@ package final class Endpoint: Sendable {
         self.fate = fate
         self.cause = cause
         self.isKept = isKept
+        self.isPresent = isPresent
         self.cell = cell
         self.kernelForm = kernelForm
         record = EndpointRecord(

@@ -30,4 +30,12 @@ package struct FleetMember: Hashable, Sendable {
         self.since = since
         self.accusation = accusation
     }
+
+    /// The zone in which it calls others; nil for one that calls nobody: no remora, not there, or of no zone.
+    var callingZone: String? {
+        switch state {
+        case .alive, .suspect: tags["remora"] == nil ? nil : tags["zone"]
+        case .dead, .left: nil
+        }
+    }
 }

@@ -36,6 +36,8 @@ final class TrackedEndpoint {
     var condemnation: Condemnation?
     /// When its slow start began.
     var rampStart: Instant?
+    /// Its place in the upstream's ring or table; nil while it has none.
+    var keyPlace: UInt32?
     /// Owned by ``WakeQueue``; `wake` has a meaning only with a position.
     var wake = Instant(nanoseconds: 0)
     var wakePosition: Int?
@@ -72,6 +74,7 @@ struct Judgement {
     var fate: ConnectionFate
     var cause: FateCause
     var isKept: Bool
+    var isPresent: Bool
 }
 
 extension TrackedEndpoint {
@@ -81,13 +84,14 @@ extension TrackedEndpoint {
         guard let standing else {
             return Judgement(
                 fitness: ejected ?? Fitness(.fit, because: "The config names it, and nothing speaks against it."),
-                fate: .keep, cause: .none, isKept: false)
+                fate: .keep, cause: .none, isKept: false, isPresent: true)
         }
         let isHeld = standing.isDoubted && condemnation == nil
         let (fate, cause) = fate(standing, isHeld: isHeld, options)
         return Judgement(
             fitness: fitness(standing, isHeld: isHeld), fate: fate, cause: fate == .keep ? .none : cause,
-            isKept: isHeld && standing.isListed && standing.state == .dead)
+            isKept: isHeld && standing.isListed && standing.state == .dead,
+            isPresent: standing.isPresent)
     }
 
     private func fitness(_ standing: Standing, isHeld: Bool) -> Fitness {
@@ -134,6 +138,15 @@ extension TrackedEndpoint {
 }
 
 extension Standing {
+    /// Not a matter of what a connect from here came to, or of the roster: remoras would differ in it.
+    fileprivate var isPresent: Bool {
+        switch state {
+        case .alive, .suspect: true
+        case .dead: isDoubted
+        case .left: false
+        }
+    }
+
     fileprivate func accused(_ what: String) -> String {
         guard let accusation else { return "Member \(name) is \(what)." }
         return "Member \(name) is \(what): \(accusation)"

@@ -12,6 +12,18 @@ package enum BalancePolicy: String, CaseIterable, Sendable {
     case roundRobin = "round_robin"
     /// One weighted draw.
     case random
+    /// Whose point on a ring comes next after the connection's key (Karger 1997).
+    case ringHash = "ring_hash"
+    /// Whose slot in a table the connection's key falls into (Eisenbud 2016).
+    case maglev
+
+    /// Whether it goes by what a connection is known by.
+    package var hashes: Bool {
+        switch self {
+        case .ringHash, .maglev: true
+        case .p2c, .leastRequest, .roundRobin, .random: false
+        }
+    }
 }
 
 /// Whose outstanding counts a balancer compares. For static endpoints both mean this process's own.
@@ -21,11 +33,11 @@ package enum LoadSource: String, CaseIterable, Sendable {
 
 /// What policies that hash know a connection by.
 package enum HashKey: Hashable, Sendable {
-    /// The client's address without its port.
+    /// The client's address without its port: the socket's peer, or whom a PROXY header names.
     case sourceIP
     /// The name that the client's TLS asks for.
     case serverName
-    /// The source address, without its port, that a PROXY header names.
+    /// The host that a PROXY header says the client asked for (version 2's PP2_TYPE_AUTHORITY).
     case proxyAuthority
     /// A field of the connection's first HTTP/1 request head, by its name in lower case.
     case header(String)
@@ -125,7 +137,8 @@ package struct UpstreamOptions: Hashable, Sendable {
     package var hash = HashOptions()
     /// Whether connections stay in this node's zone while it can carry them.
     package var zoneAware = true
-    /// How long a connection may live before it is closed at an idle moment; zero is for ever.
+    /// How long a connection may live before it is closed at an idle moment, a tenth more or less; zero is for ever.
+    /// One that has no such moment is aborted when it is twice as old.
     package var maxConnectionAge: Duration = .zero
 
     package init(
@@ -153,6 +166,9 @@ package struct UpstreamOptions: Hashable, Sendable {
             name: name, source: .fixed(endpoints), balance: balance, load: load, connectTimeout: connectTimeout,
             connectAttempts: connectAttempts, maxConnections: maxConnections, maxOutstanding: maxOutstanding)
     }
+
+    /// What connections have to be known by for an endpoint to be chosen; nil where the policy asks for nothing.
+    package var neededKey: HashKey? { balance.hashes ? hash.key : nil }
 
     /// The endpoints that the config names; none where they come from the fleet.
     package var endpoints: [StaticEndpoint] {

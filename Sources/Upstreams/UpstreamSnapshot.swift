@@ -8,6 +8,10 @@
 // second counts only where nothing in the first is eligible, and the panic threshold
 // that makes one tier of everyone who is known.
 //
+// Where zones count, the preferred stand zone by zone, and each zone's share is said:
+// a worker draws the zone first. The ring or table of policies that hash is shared
+// by all snapshots with the same members.
+//
 // It is built as a whole each time, one flat copy per endpoint: the module's page
 // says what 10,000 cost. Not taken: patching a copy of the one before, a second way
 // to build that would have to agree with the first.
@@ -68,13 +72,28 @@ package final class UpstreamSnapshot: @unchecked Sendable {
     package let candidates: UnsafeBufferPointer<UInt32>
     /// How many of ``candidates`` are preferred.
     package let preferredCount: Int
+    /// The zones that connections go to, where they do not go to all preferred alike; their shares add up to 1.
+    package let zones: [ZoneRange]
+    /// Whether the zones of the callers matter to it.
+    let heedsZones: Bool
+    /// The ring or table, and who stands for whom on it; nil where the policy has none, or none has been built yet.
+    package let keys: KeyOwners?
     /// The kernel's form of every address, each at a multiple of 8; see ``EndpointRecord/addressOffset``.
     package let addressBytes: UnsafeRawBufferPointer
 
-    package init(options: UpstreamOptions, endpoints: [Endpoint], version: UInt64 = 0) {
+    /// - Parameters:
+    ///   - keys: of a table built for a policy that hashes.
+    ///   - zones: where this node stands; nil if it says no zone.
+    package init(
+        options: UpstreamOptions, endpoints: [Endpoint], version: UInt64 = 0, keys: KeyOwners? = nil,
+        zones view: ZoneView? = nil
+    ) {
         self.options = options
         self.endpoints = endpoints
         self.version = version
+        self.keys = keys
+        heedsZones =
+            view != nil && options.zoneAware && options.keyForm == nil && endpoints.contains { $0.zone != nil }
         var counted = (known: 0, fit: 0, suspect: 0, bytes: 0)
         for endpoint in endpoints {
             if endpoint.isKnown { counted.known += 1 }
@@ -110,6 +129,11 @@ package final class UpstreamSnapshot: @unchecked Sendable {
                 reserve += 1
             }
         }
+        if let view, heedsZones, !isPanicking {
+            zones = unsafe Self.arrange(candidates, preferredCount, of: endpoints, by: view)
+        } else {
+            zones = []
+        }
         unsafe self.records = UnsafeBufferPointer(records)
         unsafe self.candidates = UnsafeBufferPointer(candidates)
         unsafe self.addressBytes = UnsafeRawBufferPointer(addressBytes)
@@ -130,7 +154,59 @@ package final class UpstreamSnapshot: @unchecked Sendable {
         }
     }
 
+    /// Puts the first `count` of the candidates in order of their zones.
+    /// - Returns: where those stand that connections go to; none where all are of one zone.
+    private static func arrange(
+        _ candidates: UnsafeMutableBufferPointer<UInt32>, _ count: Int, of endpoints: [Endpoint], by view: ZoneView
+    ) -> [ZoneRange] {
+        var groups: [(zone: String?, weight: UInt64, members: [UInt32])] = []
+        var numbers: [String?: Int] = [:]
+        // Neighbours are often of one zone.
+        var last: (zone: String?, number: Int)?
+        for position in 0..<count {
+            let index = unsafe candidates[position]
+            let endpoint = endpoints[Int(index)]
+            let number: Int
+            if let last, last.zone == endpoint.zone {
+                number = last.number
+            } else if let known = numbers[endpoint.zone] {
+                number = known
+            } else {
+                number = groups.count
+                numbers[endpoint.zone] = number
+                groups.append((endpoint.zone, 0, []))
+            }
+            last = (endpoint.zone, number)
+            groups[number].weight += UInt64(endpoint.share)
+            groups[number].members.append(index)
+        }
+        guard groups.count > 1 else { return [] }
+        var (starts, position) = ([Int](), 0)
+        for group in groups {
+            starts.append(position)
+            for index in group.members {
+                unsafe candidates[position] = index
+                position += 1
+            }
+        }
+        return view.shares(of: groups.map { ($0.zone, $0.weight) }).compactMap { share in
+            guard let number = numbers[share.zone] else { return nil }
+            let positions = starts[number]..<starts[number] + groups[number].members.count
+            return ZoneRange(zone: share.zone, share: share.share, positions: positions)
+        }
+    }
+
     private static func padded(_ length: Int) -> Int { (length + 7) & ~7 }
+}
+
+/// A zone's part of an upstream.
+package struct ZoneRange: Hashable, Sendable {
+    /// Nil: the endpoints that name none.
+    package var zone: String?
+    /// Of this node's connections.
+    package var share: Double
+    /// Where its preferred endpoints stand among the snapshot's candidates.
+    package var positions: Range<Int>
 }
 
 // MARK: - What a worker reads

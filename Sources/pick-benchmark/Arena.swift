@@ -4,6 +4,51 @@ import Balancing
 import Upstreams
 import Vocabulary
 
+/// One way to pick.
+struct Algorithm: Hashable {
+    enum Variant: String {
+        case plain = ""
+        /// With no endpoint above 1.25 times its share.
+        case bounded = "-bounded"
+        /// A tenth of the endpoints in this node's zone, which keeps half of the connections; two zones share the rest.
+        case zoned = "-zoned"
+    }
+
+    var policy: BalancePolicy
+    var variant = Variant.plain
+
+    var name: String { policy.rawValue + variant.rawValue }
+
+    static let all: [Algorithm] =
+        BalancePolicy.allCases.map { Algorithm(policy: $0) } + [
+            Algorithm(policy: .p2c, variant: .zoned), Algorithm(policy: .ringHash, variant: .bounded),
+            Algorithm(policy: .maglev, variant: .bounded),
+        ]
+
+    var options: UpstreamOptions {
+        var options = UpstreamOptions(name: "measured", source: .service("a"), balance: policy)
+        switch variant {
+        case .plain, .zoned: break
+        case .bounded: options.hash.boundedLoad = 1.25
+        }
+        return options
+    }
+
+    func zone(_ number: Int) -> String? {
+        switch variant {
+        case .plain, .bounded: nil
+        case .zoned: number % 10 == 0 ? "a" : number % 2 == 0 ? "b" : "c"
+        }
+    }
+
+    var zones: ZoneView? {
+        switch variant {
+        case .plain, .bounded: nil
+        case .zoned: ZoneView(own: "a", callers: ["a": 2, "b": 4, "c": 4])
+        }
+    }
+}
+
 /// What one row of the table is about.
 struct Scenario {
     enum Weights: String, CaseIterable {
@@ -13,7 +58,7 @@ struct Scenario {
         case mixed
     }
 
-    var policy: BalancePolicy
+    var algorithm: Algorithm
     var endpoints: Int
     var weights: Weights
 
@@ -29,11 +74,22 @@ struct Scenario {
             guard let cell = cells.allocate() else { preconditionFailure("the slab has a cell for each endpoint") }
             let address = SocketAddress.ipv4(.init(bits: 0x0A00_0000 + UInt32(number)), port: 9000)
             return Endpoint(
-                identity: EndpointIdentity(address: address), weight: weight, fitness: Fitness(.fit, because: "It is."),
-                cell: cell)
+                identity: EndpointIdentity(address: address), zone: algorithm.zone(number), weight: weight,
+                fitness: Fitness(.fit, because: "It is."), cell: cell)
         }
         return UpstreamSnapshot(
-            options: UpstreamOptions(name: "measured", endpoints: [], balance: policy), endpoints: endpoints)
+            options: algorithm.options, endpoints: endpoints, keys: keys(endpoints), zones: algorithm.zones)
+    }
+
+    private func keys(_ endpoints: [Endpoint]) -> KeyOwners? {
+        guard let form = algorithm.options.keyForm else { return nil }
+        let members = endpoints.map { HashedMember(name: $0.identity.keyName, weight: $0.weight) }
+        let table: any KeyTable =
+            switch form {
+            case .ring(let virtualNodes): HashRing(members, virtualNodes: virtualNodes)
+            case .maglev: MaglevTable(members)
+            }
+        return KeyOwners(table, records: endpoints.indices.map { UInt32($0) })
     }
 }
 
@@ -61,7 +117,9 @@ struct Worker: ~Copyable {
     mutating func work(_ count: Int) {
         let tried = TriedEndpoints()
         for _ in 0..<count {
-            guard let record = balancer.pick(excluding: tried, random: &random) else { return }
+            // A key like no other's; policies that do not hash have no eye for it.
+            let key = UInt64(turn) &* 0x9E37_79B9_7F4A_7C15
+            guard let record = balancer.pick(for: key, excluding: tried, random: &random) else { return }
             let cell = unsafe snapshot.records[Int(record)].cell
             guard cells.place(cell) else { return }
             let place = turn & 63

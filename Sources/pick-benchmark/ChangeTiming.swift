@@ -1,7 +1,8 @@
 // What one change among many endpoints costs: the control thread to publish it, and a worker to adopt it.
 //
 // All of it counts that happens on each side: what discovery does with the member's news, the new set, its
-// publication and the end of the set before; then the worker's balancers. Members come from a fleet, as only these
+// publication and the end of the set before; then the worker's balancers. Not what building a ring or table takes, which
+// is another thread's and the ring-benchmark's. Members come from a fleet, as only these
 // change by the hundred.
 
 import Balancing
@@ -11,6 +12,7 @@ import Vocabulary
 /// A fleet of members that serve one upstream, and a worker that follows it.
 private struct ChangingFleet: ~Copyable {
     private let weights: [Int]
+    private let algorithm: Algorithm
     private var discovery: Discovery
     private let publication: UpstreamPublication
     private var reader: UpstreamReader
@@ -28,9 +30,11 @@ private struct ChangingFleet: ~Copyable {
             }
         }
         let cells = LoadCells()
-        let options = UpstreamOptions(name: "measured", source: .service("a"), balance: scenario.policy)
+        algorithm = scenario.algorithm
         do throws(OutOfLoadCells) {
-            discovery = try Discovery(upstreams: [options], cells: cells, at: now)
+            discovery = try Discovery(
+                upstreams: [algorithm.options], cells: cells, node: algorithm.zones == nil ? nil : "caller",
+                zone: algorithm.zones?.own, at: now)
         } catch {
             preconditionFailure("an upstream without endpoints needs no cells")
         }
@@ -39,6 +43,15 @@ private struct ChangingFleet: ~Copyable {
         balancers = UpstreamBalancers(cells: cells)
         for number in weights.indices { update(number) }
         publish()
+        adopt()
+        settle()
+    }
+
+    /// Lets the ring or table catch up with the members.
+    mutating func settle() {
+        let before = discovery.current.version
+        let set = discovery.completeTables(at: now) { $0.built() }
+        if set.version > before { publication.publish(set) }
         adopt()
     }
 
@@ -49,7 +62,13 @@ private struct ChangingFleet: ~Copyable {
                 name: "member-\(100_000 + number)",
                 address: .ipv4(.init(bits: 0x0A00_0000 + UInt32(number)), port: 7946),
                 state: isSuspect ? .suspect : .alive, incarnation: incarnation,
-                tags: ["svc.a": ":80;weight=\(weights[number])"], since: now), at: now)
+                tags: tags(number), since: now), at: now)
+    }
+
+    private func tags(_ number: Int) -> [String: String] {
+        var tags = ["svc.a": ":80;weight=\(weights[number])"]
+        if let zone = algorithm.zone(number) { tags["zone"] = zone }
+        return tags
     }
 
     mutating func forget(_ number: Int) { discovery.forget("member-\(100_000 + number)", at: now) }
@@ -98,12 +117,13 @@ struct ChangeTiming {
                     fleet.publish()
                 })
             adopt.append(nanoseconds { fleet.adopt() })
+            fleet.settle()
             member.append(
                 nanoseconds {
                     fleet.update(number)
                     fleet.publish()
                 })
-            fleet.adopt()
+            fleet.settle()
         }
         // Not the fastest: what a change costs on a machine that does other things is what is promised.
         publishState = Self.median(state)

@@ -29,49 +29,49 @@ struct PickReport {
     /// The control first; empty where there is no valgrind.
     var counted: [CountedRow] = []
 
-    init(policies: [BalancePolicy], sizes: [Int], weights: [Scenario.Weights]) {
-        for policy in policies {
+    init(algorithms: [Algorithm], sizes: [Int], weights: [Scenario.Weights]) {
+        for algorithm in algorithms {
             for weights in weights {
                 for endpoints in sizes {
-                    let scenario = Scenario(policy: policy, endpoints: endpoints, weights: weights)
+                    let scenario = Scenario(algorithm: algorithm, endpoints: endpoints, weights: weights)
                     rows.append(Row(scenario: scenario, timing: Timing(scenario)))
                 }
             }
         }
-        for policy in policies {
+        for algorithm in algorithms {
             for weights in weights {
-                let scenario = Scenario(policy: policy, endpoints: Self.changedEndpoints, weights: weights)
+                let scenario = Scenario(algorithm: algorithm, endpoints: Self.changedEndpoints, weights: weights)
                 changes.append(ChangeRow(scenario: scenario, timing: ChangeTiming(scenario)))
             }
         }
         // A counter that does not see the control's object at each turn sees nothing.
         guard let control = Counts(.control, endpoints: 0, weights: ""), control.allocations == 1 else { return }
         counted = [CountedRow(policy: "(control)", counts: control)]
-        for policy in policies {
+        for algorithm in algorithms {
             if let counts = Counts(
-                .pick(policy: policy.rawValue), endpoints: Self.countedEndpoints,
+                .pick(policy: algorithm.name), endpoints: Self.countedEndpoints,
                 weights: Scenario.Weights.mixed.rawValue)
             {
-                counted.append(CountedRow(policy: policy.rawValue, counts: counts))
+                counted.append(CountedRow(policy: algorithm.name, counts: counts))
             }
         }
     }
 
     var table: String {
-        var lines = ["policy         weights  endpoints    ns/pick  ns/pick, 2 threads  adoption µs"]
+        var lines = ["policy              weights  endpoints    ns/pick  ns/pick, 2 threads  adoption µs"]
         for row in rows {
             lines.append(
-                pad(row.scenario.policy.rawValue, 15) + pad(row.scenario.weights.rawValue, 9)
+                pad(row.scenario.algorithm.name, 20) + pad(row.scenario.weights.rawValue, 9)
                     + right("\(row.scenario.endpoints)", 9) + right(fixed(row.timing.alone, 1), 11)
                     + right(fixed(row.timing.shared, 1), 20) + right(fixed(row.timing.adoption / 1000, 1), 13))
         }
         lines.append("")
         lines.append(
             "One change among \(Self.changedEndpoints) endpoints: microseconds of the control thread, of a worker.")
-        lines.append("policy         weights  a state, published  a member, published    adopted")
+        lines.append("policy              weights  a state, published  a member, published    adopted")
         for row in changes {
             lines.append(
-                pad(row.scenario.policy.rawValue, 15) + pad(row.scenario.weights.rawValue, 9)
+                pad(row.scenario.algorithm.name, 20) + pad(row.scenario.weights.rawValue, 9)
                     + right(fixed(row.timing.publishState / 1000, 1), 18)
                     + right(fixed(row.timing.publishMember / 1000, 1), 21)
                     + right(fixed(row.timing.adopt / 1000, 1), 11))
@@ -82,10 +82,10 @@ struct PickReport {
         } else {
             lines.append("Counted by valgrind at \(Self.countedEndpoints) endpoints of mixed weights; the control")
             lines.append("allocates one object each time, which shows that allocations are seen.")
-            lines.append("policy         instructions/pick  allocations/pick")
+            lines.append("policy              instructions/pick  allocations/pick")
             for row in counted {
                 lines.append(
-                    pad(row.policy, 15) + right(fixed(row.counts.instructions, 1), 17)
+                    pad(row.policy, 20) + right(fixed(row.counts.instructions, 1), 17)
                         + right(fixed(row.counts.allocations, 3), 18))
             }
         }
@@ -95,7 +95,7 @@ struct PickReport {
     var json: String {
         let timed = rows.map { row in
             """
-            {"policy": "\(row.scenario.policy.rawValue)", "weights": "\(row.scenario.weights.rawValue)", \
+            {"policy": "\(row.scenario.algorithm.name)", "weights": "\(row.scenario.weights.rawValue)", \
             "endpoints": \(row.scenario.endpoints), "pick_nanoseconds": \(fixed(row.timing.alone, 1)), \
             "shared_pick_nanoseconds": \(fixed(row.timing.shared, 1)), \
             "adoption_nanoseconds": \(fixed(row.timing.adoption, 0))}
@@ -103,7 +103,7 @@ struct PickReport {
         }
         let changed = changes.map { row in
             """
-            {"policy": "\(row.scenario.policy.rawValue)", "weights": "\(row.scenario.weights.rawValue)", \
+            {"policy": "\(row.scenario.algorithm.name)", "weights": "\(row.scenario.weights.rawValue)", \
             "endpoints": \(row.scenario.endpoints), \
             "publish_state_nanoseconds": \(fixed(row.timing.publishState, 0)), \
             "publish_member_nanoseconds": \(fixed(row.timing.publishMember, 0)), \

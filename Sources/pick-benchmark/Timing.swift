@@ -33,7 +33,7 @@ struct Timing {
         let snapshot = scenario.snapshot(cells: cells)
         var worker = Worker(cells: cells, snapshot: snapshot, seed: 1)
         // Each page of the load cells is touched once before anything is measured.
-        let warmUp = scenario.policy == .leastRequest ? 100 : max(10_000, 10 * scenario.endpoints)
+        let warmUp = scenario.algorithm.policy == .leastRequest ? 100 : max(10_000, 10 * scenario.endpoints)
         worker.work(warmUp)
         let estimate = nanoseconds { worker.work(warmUp) } / Double(warmUp)
         let picks = max(1, Int(Self.roundNanoseconds / estimate))

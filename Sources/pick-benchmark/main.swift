@@ -1,6 +1,6 @@
 // What a pick costs: by policy, number of endpoints and weights; and what a change of endpoints costs.
 //
-//     swift run -c release pick-benchmark            the whole table, about a minute
+//     swift run -c release pick-benchmark            the whole table, some minutes
 //     swift run -c release pick-benchmark --json     the same as one object
 //
 // With `--picks N` it makes N picks of one kind and prints nothing: for valgrind or perf.
@@ -19,8 +19,8 @@ func fail(_ message: String) -> Never {
     exit(64)
 }
 
-var policies = BalancePolicy.allCases
-var sizes = [10, 1000, 100_000]
+var algorithms = Algorithm.all
+var sizes = [10, 1000, 10_000]
 var weights = Scenario.Weights.allCases
 var picks: Int?
 var json = false
@@ -36,10 +36,10 @@ while let argument = arguments.popFirst() {
         guard let value = arguments.popFirst() else { fail("\(argument) needs a value") }
         switch argument {
         case "--policy":
-            guard let policy = BalancePolicy(rawValue: value) else {
-                fail("no policy \(value); there are \(BalancePolicy.allCases.map(\.rawValue).joined(separator: ", "))")
+            guard let algorithm = Algorithm.all.first(where: { $0.name == value }) else {
+                fail("no policy \(value); there are \(Algorithm.all.map(\.name).joined(separator: ", "))")
             }
-            policies = [policy]
+            algorithms = [algorithm]
         case "--endpoints":
             guard let count = Int(value), (1...200_000).contains(count) else { fail("--endpoints is 1 to 200000") }
             sizes = [count]
@@ -57,15 +57,15 @@ while let argument = arguments.popFirst() {
 if control {
     allocateObjects(picks ?? 1)
 } else if let picks {
-    guard policies.count == 1, sizes.count == 1, weights.count == 1 else {
+    guard algorithms.count == 1, sizes.count == 1, weights.count == 1 else {
         fail("--picks needs --policy, --endpoints and --weights")
     }
     let cells = LoadCells()
-    let scenario = Scenario(policy: policies[0], endpoints: sizes[0], weights: weights[0])
+    let scenario = Scenario(algorithm: algorithms[0], endpoints: sizes[0], weights: weights[0])
     var worker = Worker(cells: cells, snapshot: scenario.snapshot(cells: cells), seed: 1)
     worker.work(picks)
 } else {
-    let report = PickReport(policies: policies, sizes: sizes, weights: weights)
+    let report = PickReport(algorithms: algorithms, sizes: sizes, weights: weights)
     print(json ? report.json : report.table)
 }
 

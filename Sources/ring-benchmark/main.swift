@@ -6,6 +6,7 @@
 
 import Balancing
 import Glibc
+import Upstreams
 import Vocabulary
 
 let usage = "usage: ring-benchmark [--lookups N]"

@@ -59,9 +59,10 @@ struct ReportJSONTests {
         let upstream = try #require((stats["upstreams"] as? [[String: Any]])?.first)
         #expect(
             Set(upstream.keys) == [
-                "name", "balance", "load", "retries_total", "connect_seconds", "first_byte_seconds", "lifetime_seconds",
-                "endpoints",
+                "name", "balance", "load", "ring_checksum", "retries_total", "connect_seconds", "first_byte_seconds",
+                "lifetime_seconds", "endpoints",
             ])
+        #expect(upstream["ring_checksum"] is NSNull)
         let times = try #require(upstream["connect_seconds"] as? [String: Any])
         #expect(Set(times.keys) == ["count", "p50", "p90", "p99", "p999", "max"])
         let endpoint = try #require((upstream["endpoints"] as? [[String: Any]])?.first)

@@ -1,6 +1,7 @@
 // Members and keys of the hashing tests.
 
 import Balancing
+import Upstreams
 import Vocabulary
 
 /// Seven members of unlike weights, those of the golden tables.

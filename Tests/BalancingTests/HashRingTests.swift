@@ -2,6 +2,7 @@
 
 import Balancing
 import Testing
+import Upstreams
 import Vocabulary
 
 @Suite("HashRing")

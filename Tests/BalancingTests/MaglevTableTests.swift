@@ -1,5 +1,6 @@
 import Balancing
 import Testing
+import Upstreams
 import Vocabulary
 
 @Suite("MaglevTable")

@@ -21,17 +21,11 @@ extension BadFile {
             upstreams:
             - name: web
               endpoints: [10.0.0.1:80]
-              hash: {key: source_ip}
-              zone_aware: true
-              max_connection_age: 0s
               tls: {}
             listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
             """,
             faults: [
-                "edge.yaml:4:3: error: hash is not available yet; remove it",
-                "edge.yaml:5:3: error: zone_aware is not available yet; remove it",
-                "edge.yaml:6:3: error: max_connection_age is not available yet; remove it",
-                "edge.yaml:7:3: error: tls is not available yet; remove it",
+                "edge.yaml:4:3: error: tls is not available yet; remove it"
             ]),
         BadFile(
             "Keys of listeners of later",
@@ -43,14 +37,10 @@ extension BadFile {
               upstream: web
               tls: {}
               fence: lease
-            - name: out
-              bind: 127.0.0.1:81
-              sni: []
             """,
             faults: [
                 "edge.yaml:6:3: error: tls is not available yet; remove it",
                 "edge.yaml:7:3: error: fence is not available yet; remove it",
-                "edge.yaml:10:3: error: sni is not available yet; use upstream",
             ]),
     ]
 

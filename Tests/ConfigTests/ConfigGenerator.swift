@@ -3,6 +3,8 @@
 /// Draws configs that are right.
 struct ConfigGenerator {
     var random: TestRandom
+    /// Its listeners have routes by server name, and so its upstreams no keys of HTTP.
+    private var passesTLSThrough = false
 
     init(seed: UInt64) { random = TestRandom(seed: seed) }
 
@@ -12,6 +14,7 @@ struct ConfigGenerator {
         // The first of the services have inbound listeners.
         let inbound = random.below(services + 1)
         let hasFleet = random.chance(50)
+        passesTLSThrough = random.chance(30)
         var listeners = (0..<inbound).map { listener($0, to: ("service", "s\($0)")) }
         for number in inbound...inbound + random.below(3) {
             listeners.append(listener(number, to: ("upstream", "u\(random.below(upstreams))")))
@@ -165,6 +168,11 @@ struct ConfigGenerator {
             ("failure_percent", .integer(1 + random.below(100))), ("interval", .text("\(1 + random.below(60))m")),
             ("ejection", .text("\(1 + random.below(60))s")), ("max_ejected_percent", .integer(random.below(101))),
         ])
+        let keys = ["source_ip", "sni"] + (passesTLSThrough ? [] : ["path", "header:X-User", "cookie:id"])
+        let hash = some([
+            ("key", .text(random.pick(keys))), ("virtual_nodes", .integer(1 + random.below(10_000))),
+            ("bounded_load", random.pick([.integer(0), .integer(100), .fraction(1.25)])),
+        ])
         let fates = ["keep", "drain", "reset"]
         return with(
             [("name", .text("u\(number)")), source],
@@ -173,7 +181,12 @@ struct ConfigGenerator {
                 ("on_left", .text(random.pick(fates))), ("outlier", outlier),
                 ("slow_start", .text("\(random.below(61))m")),
                 ("panic_threshold_percent", .integer(random.below(101))),
-                ("balance", .text(random.pick(["p2c", "least_request", "round_robin", "random"]))),
+                (
+                    "balance",
+                    .text(random.pick(["p2c", "least_request", "round_robin", "random", "ring_hash", "maglev"]))
+                ),
+                ("hash", hash), ("zone_aware", .flag(random.chance(50))),
+                ("max_connection_age", .text("\(random.below(100))h")),
                 ("load", .text(random.pick(["fleet", "local"]))),
                 ("connect_timeout", duration(below: 300)),
                 ("connect_attempts", .integer(1 + random.below(8))),
@@ -183,7 +196,14 @@ struct ConfigGenerator {
     }
 
     private mutating func listener(_ number: Int, to target: (key: String, name: String)) -> JSONDocument {
-        with(
+        let routes = (0...random.below(2)).map { place in
+            JSONDocument.mapping([
+                .init(key: "match", value: .text(random.pick(["*.", ""]) + "h\(place).edge")),
+                .init(key: "upstream", value: .text("u0")),
+            ])
+        }
+        let sni = passesTLSThrough && target.key == "upstream" ? [("sni", JSONDocument.list(routes))] : []
+        return with(
             [
                 ("name", .text("l\(number)")),
                 (
@@ -195,7 +215,7 @@ struct ConfigGenerator {
                                 + (target.key == "service" ? [] : ["unix:/run/l\(number)"])))
                 ),
                 (target.key, .text(target.name)),
-            ],
+            ] + sni,
             [
                 ("protocol", .text("tcp")), ("accept_proxy_protocol", .flag(random.chance(50))),
                 ("send_proxy_protocol", .text(random.pick(["none", "v1", "v2"]))),

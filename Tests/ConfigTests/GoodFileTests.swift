@@ -30,6 +30,9 @@ struct GoodFileTests {
               - unix:/run/web.sock
             balance: least_request
             load: local
+            hash: {key: "header:X-User", virtual_nodes: 40, bounded_load: 1.25}
+            zone_aware: false
+            max_connection_age: 30m
             connect_timeout: 250ms
             connect_attempts: 1
             max_connections: 10000
@@ -46,6 +49,7 @@ struct GoodFileTests {
             bind: 127.0.0.1:15001
             protocol: tcp
             upstream: web
+            sni: [{match: "*.Api.edge", upstream: api}, {match: web.edge, upstream: web}]
             accept_proxy_protocol: true
             send_proxy_protocol: v2
             idle_timeout: 2m
@@ -65,13 +69,17 @@ struct GoodFileTests {
           "tags": {"rack": "r7", "slot": "12", "note": "a b: \\u00fc", "empty": ""}},
         \t"upstreams": [{"name": "web", "endpoints": ["10.0.0.1:9000",
             {"address": "10.0.0.2:9000", "weight": 50, "zone": "atlantic"}, {"address": "[fd00::3]:9000"},
-            "unix:/run/web.sock"], "balance": "least_request", "load": "local", "connect_timeout": "250ms",
+            "unix:/run/web.sock"], "balance": "least_request", "load": "local",
+            "hash": {"key": "header:X-User", "virtual_nodes": 40, "bounded_load": 1.250},
+            "zone_aware": false, "max_connection_age": "30m", "connect_timeout": "250ms",
             "connect_attempts": 1, "max_connections": 10000, "max_outstanding": 1000, "on_suspect": "drain",
             "on_dead": "keep", "on_left": "reset", "outlier": {"consecutive_failures": 7, "failure_percent": 20,
             "interval": "10s", "ejection": "2m", "max_ejected_percent": 0}, "slow_start": "5s",
             "panic_threshold_percent": 0},
           {"name": "api", "endpoints": ["[::1]:1"], "balance": "random"}],
          "listeners": [{"name": "web-out", "bind": "127.0.0.1:15001", "protocol": "tcp", "upstream": "web",
+            "sni": [{"match": "*.Api.edge", "upstream": "api"}, {"match": "web.edge", "upstream": "web"}],
+           
             "accept_proxy_protocol": true, "send_proxy_protocol": "v2", "idle_timeout": "2m",
             "max_connections": 20000},
           {"name": "api-out", "bind": "unix:/run/api", "upstream": "api", "send_proxy_protocol": "none"},
@@ -112,6 +120,7 @@ struct GoodFileTests {
         #expect(upstream.outlier == OutlierOptions() && upstream.slowStart == .zero)
         #expect(upstream.onSuspect == .keep && upstream.onDead == .reset && upstream.onLeft == .drain)
         #expect(upstream.panicThresholdPercent == 30)
+        #expect(upstream.hash == HashOptions() && upstream.zoneAware && upstream.maxConnectionAge == .zero)
         #expect(upstream.maxConnections == nil && upstream.maxOutstanding == nil)
         let listener = configuration.listeners[0]
         #expect(!listener.acceptProxyProtocol && listener.sendProxyProtocol == nil)
@@ -145,6 +154,11 @@ struct GoodFileTests {
         web.outlier.ejection = .seconds(120)
         web.outlier.maxEjectedPercent = 0
         web.slowStart = .seconds(5)
+        web.hash.key = .header("x-user")
+        web.hash.virtualNodes = 40
+        web.hash.boundedLoad = 1.25
+        web.zoneAware = false
+        web.maxConnectionAge = .seconds(1_800)
         web.panicThresholdPercent = 0
         #expect(
             configuration.upstreams == [
@@ -152,11 +166,16 @@ struct GoodFileTests {
                 UpstreamOptions(
                     name: "api", endpoints: [StaticEndpoint(address: .ipv6(.loopback, port: 1))], balance: .random),
             ])
+        var webOut = ListenerOptions(
+            name: "web-out", bind: .ipv4(.loopback, port: 15_001), upstream: "web", acceptProxyProtocol: true,
+            sendProxyProtocol: .v2, idleTimeout: .seconds(120), maxConnections: 20_000)
+        webOut.serverNames = [
+            ServerNameRoute(match: try #require(ServerNamePattern("*.api.edge")), upstream: "api"),
+            ServerNameRoute(match: try #require(ServerNamePattern("web.edge")), upstream: "web"),
+        ]
         #expect(
             configuration.listeners == [
-                ListenerOptions(
-                    name: "web-out", bind: .ipv4(.loopback, port: 15_001), upstream: "web", acceptProxyProtocol: true,
-                    sendProxyProtocol: .v2, idleTimeout: .seconds(120), maxConnections: 20_000),
+                webOut,
                 ListenerOptions(name: "api-out", bind: .unix(path: "/run/api"), upstream: "api"),
                 ListenerOptions(
                     name: "ingest-in", bind: GoodFileTests.ipv4(0, 0, 0, 0, port: 15_000), target: .service("ingest")),
@@ -180,7 +199,8 @@ struct GoodFileTests {
 
     @Test(
         "Each policy and each PROXY version is known by its contract name",
-        arguments: zip(["p2c", "least_request", "round_robin", "random"], BalancePolicy.allCases))
+        arguments: zip(
+            ["p2c", "least_request", "round_robin", "random", "ring_hash", "maglev"], BalancePolicy.allCases))
     func policies(word: String, policy: BalancePolicy) throws {
         let text = """
             upstreams: [{name: web, endpoints: [10.0.0.1:80], balance: \(word)}]
@@ -337,5 +357,30 @@ struct GoodFileTests {
         #expect(
             configuration.listeners.map(\.target) == [.service("telemetry-ingest"), .upstream("telemetry-ingest")])
         #expect(configuration.upstreams.map(\.source) == [.service("telemetry-ingest")])
+    }
+
+    @Test(
+        "What connections are known by is read from one word",
+        arguments: [
+            ("source_ip", HashKey.sourceIP), ("sni", .serverName), ("path", .path),
+            ("header:X-Tenant_Id", .header("x-tenant_id")), ("cookie:SID", .cookie("SID")),
+        ])
+    func hashKeys(text: String, key: HashKey) throws {
+        for policy in ["ring_hash", "maglev"] {
+            let configuration = try parse(
+                GoodFileTests.minimal.replacing(
+                    "80]}", with: "80], balance: \(policy), hash: {key: \(text), bounded_load: 1}}"))
+            #expect(configuration.upstreams[0].neededKey == key)
+            #expect(configuration.upstreams[0].hash.boundedLoad == 1)
+        }
+    }
+
+    @Test("The host of a PROXY header is a key where every listener of the upstream takes such headers")
+    func authorityKey() throws {
+        let text = GoodFileTests.minimal.replacing("80]}", with: "80], balance: maglev, hash: {key: proxy_authority}}")
+        #expect(throws: ConfigFaults.self) { try parse(text) }
+        let configuration = try parse(
+            text.replacing("upstream: web}", with: "upstream: web, accept_proxy_protocol: true}"))
+        #expect(configuration.upstreams[0].neededKey == .proxyAuthority)
     }
 }

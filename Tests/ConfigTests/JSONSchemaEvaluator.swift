@@ -144,8 +144,10 @@ final class JSONSchemaEvaluator {
 
     private func has(_ document: JSONDocument, type: String) throws -> Bool {
         switch (type, document) {
-        case ("object", .mapping), ("array", .list), ("string", .text), ("boolean", .flag), ("integer", .integer): true
-        case ("object", _), ("array", _), ("string", _), ("boolean", _), ("integer", _): false
+        case ("number", .integer), ("number", .fraction), ("object", .mapping), ("array", .list), ("string", .text),
+            ("boolean", .flag), ("integer", .integer):
+            true
+        case ("number", _), ("object", _), ("array", _), ("string", _), ("boolean", _), ("integer", _): false
         default: throw UnknownKeyword(keyword: "type \(type)")
         }
     }

@@ -109,6 +109,14 @@ struct SchemaAgreementTests {
                 "upstreams: [{endpoints: [{KEY: ~}]}]"
             ),
             (RemoraSchema.Listener.section, ["properties", "listeners", "items"], "listeners: [{KEY: ~}]"),
+            (
+                RemoraSchema.Hash.section, ["properties", "upstreams", "items", "properties", "hash"],
+                "upstreams: [{hash: {KEY: ~}}]"
+            ),
+            (
+                RemoraSchema.Route.section, ["properties", "listeners", "items", "properties", "sni", "items"],
+                "listeners: [{sni: [{KEY: ~}]}]"
+            ),
             (RemoraSchema.Admin.section, ["properties", "admin", "anyOf"], "admin: {KEY: ~}"),
             (RemoraSchema.Shutdown.section, ["properties", "shutdown"], "shutdown: {KEY: ~}"),
         ]
@@ -207,7 +215,8 @@ struct SchemaAgreementTests {
             #"{"upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"]}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#
         let written = """
             {"upstreams": [{"name": "u", "endpoints": [{"address": "10.0.0.1:1"\(defaults(of: RemoraSchema.Endpoint.section))}]
-              \(defaults(of: RemoraSchema.Upstream.section)), "outlier": {\(defaults(of: RemoraSchema.Outlier.section).dropFirst(2))}}],
+              \(defaults(of: RemoraSchema.Upstream.section)), "outlier": {\(defaults(of: RemoraSchema.Outlier.section).dropFirst(2))},
+              "hash": {\(defaults(of: RemoraSchema.Hash.section).dropFirst(2))}}],
              "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"\(defaults(of: RemoraSchema.Listener.section))}],
              "admin": {"token_file": "/t"\(defaults(of: RemoraSchema.Admin.section))}}
             """

@@ -8,7 +8,9 @@ import Routing
 import Vocabulary
 
 private let prefaces: [Preface] = [
-    .proxyHeader, .clientHello(afterProxyHeader: false), .clientHello(afterProxyHeader: true),
+    .proxyHeader, Preface(peek: .clientHello), Preface(takesProxyHeader: true, peek: .clientHello),
+    Preface(peek: .request(.path)), Preface(takesProxyHeader: true, peek: .request(.header("host"))),
+    Preface(peek: .request(.cookie("id"))),
 ]
 
 private let socket = ConnectionFacts(peer: .ipv4(.loopback, port: 1), local: .ipv4(.loopback, port: 2))
@@ -28,11 +30,17 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         precondition(wanted > bytes.count && wanted <= Preface.bound.bytes, "asks for too little or too much")
     case .done(let length, let facts):
         precondition(length <= bytes.count && length <= Preface.bound.bytes, "takes more than there is")
-        let whole = length + lengthOfHello(in: bytes, behind: length, preface)
-        precondition(preface.examine(bytes.extracting(first: whole), of: socket) == verdict, "looks at what follows")
-        if whole > 0 {
-            precondition(isNeedMore(preface.examine(bytes.extracting(first: whole - 1), of: socket)), "decided early")
+        if let whole = lengthOfPeek(in: bytes, behind: length, preface, facts).map({ length + $0 }) {
+            precondition(
+                preface.examine(bytes.extracting(first: whole), of: socket) == verdict, "looks at what follows")
+            if whole > 0 {
+                let shorter = preface.examine(bytes.extracting(first: whole - 1), of: socket)
+                precondition(isNeedMore(shorter), "decided early")
+            }
         }
+        precondition(
+            preface.withoutPeek.examine(bytes, of: socket) == .done(length: length, facts: facts.withoutPeek),
+            "what is looked at changes what is taken")
         checkRoundTrip(of: ProxyHeader(relaying: facts))
     case .malformed(let fault):
         precondition(fault.description.utf8.count < 120, "says too much")
@@ -47,15 +55,46 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     return 0
 }
 
-/// What the preface has looked at beyond the bytes that it takes.
-private func lengthOfHello(in bytes: Span<UInt8>, behind taken: Int, _ preface: Preface) -> Int {
-    guard case .clientHello = preface else { return 0 }
-    guard case .hello(let hello, let length) = ClientHello.read(bytes.extracting(taken...)) else {
-        preconditionFailure("found a hello that is none")
+/// What the preface has read to its end, beyond the bytes that it takes; nil where it has found nothing of the kind.
+private func lengthOfPeek(
+    in bytes: Span<UInt8>, behind taken: Int, _ preface: Preface, _ facts: ConnectionFacts
+) -> Int? {
+    let rest = bytes.extracting(taken...)
+    let limit = Preface.bound.bytes - taken
+    switch preface.peek {
+    case .nothing:
+        return 0
+    case .clientHello:
+        guard case .hello(let hello, let length) = ClientHello.read(rest, within: limit) else {
+            precondition(facts.hello == nil, "found a hello that is none")
+            return nil
+        }
+        precondition(facts.hello == hello, "tells of another hello")
+        precondition(hello.applicationProtocols.count <= ClientHello.protocolsRead, "keeps too many protocols")
+        precondition(length <= limit, "reads beyond its bound")
+        return length
+    case .request(let part):
+        switch RequestHead.read(part, in: rest, within: limit) {
+        case .found(let value, let length):
+            precondition(facts.requestPart == value && !value.isEmpty, "tells of another part")
+            precondition(length <= limit && value.count <= length, "reads beyond its bound")
+            return length
+        case .absent(let length):
+            precondition(facts.requestPart == nil && length <= limit, "found a part that is none")
+            return length
+        case .noHead:
+            precondition(facts.requestPart == nil, "found a part of what is no head")
+            return nil
+        case .needMore:
+            preconditionFailure("decided early")
+        }
     }
-    precondition(hello.applicationProtocols.count <= ClientHello.protocolsRead, "keeps too many protocols")
-    precondition(taken + length <= Preface.bound.bytes, "reads beyond its bound")
-    return length
+}
+
+extension ConnectionFacts {
+    fileprivate var withoutPeek: ConnectionFacts {
+        ConnectionFacts(peer: peer, local: local, authority: authority)
+    }
 }
 
 private func isNeedMore(_ verdict: PrefaceVerdict) -> Bool {

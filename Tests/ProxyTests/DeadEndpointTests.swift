@@ -14,10 +14,14 @@ extension DataPlaneBehaviour {
         @Test("An endpoint that refuses is passed over for another", arguments: BalancePolicy.allCases)
         func refused(policy: BalancePolicy) throws {
             let (dead, service) = (try ClosedPort(), try Service.naming("alive"))
-            let remora = try Sidecar(to: [dead.address, service.address]) { $0.upstream.balance = policy }
-            for _ in 0..<100 {
+            let remora = try Sidecar(to: [dead.address, service.address]) {
+                $0.upstream.balance = policy
+                $0.upstream.hash.key = .path
+            }
+            // A key each, so that policies that hash meet both.
+            for number in 0..<100 {
                 let client = try remora.connect()
-                try client.send("anyone?")
+                try client.send("GET /\(number) HTTP/1.1\r\n")
                 #expect(try client.receiveText(exactly: 5) == "alive")
             }
             #expect(remora.settles())

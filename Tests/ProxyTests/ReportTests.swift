@@ -56,6 +56,21 @@ extension DataPlaneBehaviour {
             #expect(remora.upstream.lifetimeSeconds.count == 5)
         }
 
+        @Test(
+            "The ring's checksum is the same whatever order endpoints were named in, and another with other endpoints",
+            arguments: [BalancePolicy.ringHash, .maglev])
+        func ringChecksum(policy: BalancePolicy) throws {
+            let addresses = (1...5).map { SocketAddress.ipv4(.loopback, port: $0) }
+            func checksum(_ addresses: [SocketAddress], _ policy: BalancePolicy) throws -> String? {
+                try Sidecar(to: addresses) { $0.upstream.balance = policy }.upstream.ringChecksum
+            }
+            let first = try #require(try checksum(addresses, policy))
+            #expect(first.count == 16 && first.allSatisfy(\.isHexDigit))
+            #expect(try checksum(addresses.reversed(), policy) == first)
+            #expect(try checksum(addresses.dropLast(), policy) != first)
+            #expect(try checksum(addresses, .p2c) == nil)
+        }
+
         @Test("Times are what the endpoint took")
         func times() throws {
             let path = try Path()

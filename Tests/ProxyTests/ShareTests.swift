@@ -142,5 +142,30 @@ extension DataPlaneBehaviour {
             #expect(eventually { remora.endpoints.map(\.connections) == [1, 2, 1] })
             withExtendedLifetime((clients, next)) {}
         }
+
+        /// The fault of balancers that count a connection once it is established: whoever swallows connects looks idle,
+        /// and is given more of them.
+        @Test(
+            "An endpoint that swallows connects gets one of twenty connections",
+            arguments: [BalancePolicy.p2c, .leastRequest], [1, 2, 3])
+        func pendingConnects(policy: BalancePolicy, seed: UInt64) throws {
+            let hole = try BlackHole()
+            let service = try Service.echo()
+            let remora = try Sidecar(to: [hole.address, service.address]) {
+                $0.upstream.balance = policy
+                $0.upstream.connectTimeout = .seconds(60)
+                $0.seed = seed
+            }
+            var clients: [Wire] = []
+            for number in 1...20 {
+                let client = try remora.connect()
+                try client.send("x")
+                #expect(eventually { remora.endpoints.reduce(0) { $0 + $1.connections } == number })
+                #expect(eventually { remora.endpoints[1].outstanding == 0 })
+                clients.append(client)
+            }
+            #expect(remora.endpoints[0].connections <= 1)
+            withExtendedLifetime(clients) {}
+        }
     }
 }

@@ -72,6 +72,10 @@ private struct Running {
 
     func expectEndpoints(_ wanted: String...) throws { try Wait.until(try endpoints(), is: wanted) }
 
+    func ringChecksum() throws -> String {
+        try #require(try stats().upstreams.first { $0.name == "web" }?.ringChecksum)
+    }
+
     func explain(_ subject: String, _ name: String) throws -> String {
         let outcome = try RemoraProcess.outcome(of: ["explain", subject, name, "--admin", "\(admin)"])
         #expect(outcome.ending == .exit(0))
@@ -116,6 +120,36 @@ struct DiscoveryTests {
                 #expect(why.contains("Member b at \(hosts[2]):7946, a remora, is dead for"))
                 #expect(why.contains("declared it dead") && why.contains("accused it of being dead"))
                 #expect(why.contains("In upstream web its \(hosts[2]):15000 is dead: Member b is dead:"))
+            }
+        }
+    }
+
+    @Test(
+        "Remoras that learn of the same members in different orders have the same ring, whoever comes and goes",
+        arguments: zip(["ring_hash", "maglev"], [183, 187]))
+    func sameRing(policy: String, first: Int) throws {
+        let hosts = (first..<first + 3).map(LoopbackHosts.host)
+        let instances = try ["one", "two", "three"].map { try Instance($0) }
+        defer { for instance in instances { instance.end() } }
+        func sidecar(_ number: Int, _ name: String) -> SidecarConfig {
+            SidecarConfig(
+                name: name, host: hosts[number], join: number == 0 ? [] : ["\(hosts[number - 1]):7946"],
+                instance: instances[number].address, upstream: ", balance: \(policy)")
+        }
+        try sidecar(0, "b").run { b in
+            try sidecar(1, "a").run { a in
+                for remora in [a, b] { try remora.expectEndpoints("a fit", "b fit") }
+                try Wait.until(try a.ringChecksum() == b.ringChecksum(), is: true)
+                let ofTwo = try a.ringChecksum()
+                try sidecar(2, "c").run { c in
+                    for remora in [a, b, c] { try remora.expectEndpoints("a fit", "b fit", "c fit") }
+                    try Wait.until(try [a, b, c].map { try $0.ringChecksum() != ofTwo }, is: [true, true, true])
+                    let ofThree = try c.ringChecksum()
+                    #expect(ofThree.count == 16)
+                    try Wait.until(try [a, b].map { try $0.ringChecksum() }, is: [ofThree, ofThree])
+                }
+                // Whom gossip calls dead has no keys any more
+                try Wait.until(try [a, b].map { try $0.ringChecksum() }, is: [ofTwo, ofTwo])
             }
         }
     }

@@ -167,7 +167,8 @@ struct BalancingClaimTests {
         var options = BalancingOptions(seed: FleetSeeds.base)
         (options.experiments, options.jobs, options.runs) = ([.weights], 20_000, 1)
         let findings = BalancingExperiments.run(options).findings
-        #expect(findings.count == BalancePolicy.allCases.count + 3)
+        // Each policy, and how far a table is from its weights.
+        #expect(findings.count == BalancePolicy.allCases.count + 1)
         for finding in findings {
             #expect((finding.sample?.mean ?? .infinity) <= (finding.predicted ?? 0), "\(finding.conditions)")
         }

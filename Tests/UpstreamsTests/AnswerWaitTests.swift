@@ -71,13 +71,21 @@ struct AnswerWaitTests {
         #expect(wait.observe(.silence) == .stops)
     }
 
-    @Test("A pass-through connection, of which nothing is told, waits as long as it is open")
+    @Test("In pass-through it counts for as long as it is open, and rests all the same once it is answered")
     func passThrough() {
-        #expect(AnswerWait().isWaiting)
+        for sequence in Self.sequences(of: 5) {
+            var (wait, usual) = (AnswerWait(isPassThrough: true), AnswerWait())
+            for event in sequence {
+                #expect(wait.observe(event) == .none, "in \(sequence)")
+                _ = usual.observe(event)
+                #expect(wait.isWaiting)
+                #expect(wait.isResting == !usual.isWaiting, "in \(sequence)")
+            }
+        }
     }
 
-    @Test("It takes one byte of a connection's state")
+    @Test("It takes two bytes of a connection's state")
     func size() {
-        #expect(MemoryLayout<AnswerWait>.size == 1)
+        #expect(MemoryLayout<AnswerWait>.size == 2)
     }
 }

@@ -16,9 +16,11 @@ struct FleetLab: ~Copyable {
     /// How often a count was asked for.
     private(set) var readings = 0
 
-    init(_ upstreams: [UpstreamOptions], node: String? = nil, capacity: Int = 20_000) throws {
+    init(
+        _ upstreams: [UpstreamOptions], node: String? = nil, zone: String? = nil, capacity: Int = 20_000
+    ) throws {
         cells = LoadCells(capacity: capacity)
-        discovery = try Discovery(upstreams: upstreams, cells: cells, node: node, at: now)
+        discovery = try Discovery(upstreams: upstreams, cells: cells, node: node, zone: zone, at: now)
     }
 
     /// One upstream of the service `a`.

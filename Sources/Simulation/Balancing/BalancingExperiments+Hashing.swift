@@ -1,6 +1,7 @@
 // Rings and tables: how even they are, and whose keys move.
 
 import Balancing
+import Upstreams
 import Vocabulary
 
 extension BalancingExperiments {

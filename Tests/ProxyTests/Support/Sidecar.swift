@@ -1,5 +1,6 @@
 // A data plane as these tests run it: one listener, one upstream, real sockets.
 
+import Balancing
 import Glibc
 import Reactor
 import Routing
@@ -14,6 +15,8 @@ final class Sidecar {
     struct Setup {
         var listener: ListenerOptions
         var upstream: UpstreamOptions
+        /// Upstreams that the listener may route to besides.
+        var further: [UpstreamOptions] = []
         var workers = 1
         var limits: ProxyLimits
         var tls = TLSContexts.none
@@ -46,7 +49,8 @@ final class Sidecar {
             limits: ProxyLimits(descriptors: Kernel.raiseDescriptorLimit()))
         adjust(&setup)
         let cells = LoadCells(capacity: 64)
-        discovery = try Discovery(upstreams: [setup.upstream], cells: cells, at: Kernel.now())
+        discovery = try Discovery(upstreams: [setup.upstream] + setup.further, cells: cells, at: Kernel.now())
+        _ = discovery.completeTables(at: Kernel.now()) { $0.built() }
         options = setup.upstream
         let sockets = try ListenerSockets(
             setup.listener, workers: setup.workers, inherited: setup.inherited,
@@ -76,7 +80,19 @@ final class Sidecar {
     /// Publishes the upstream with other endpoints.
     func replaceEndpoints(with endpoints: [SocketAddress]) throws {
         options.source = .fixed(endpoints.map { StaticEndpoint(address: $0) })
-        plane.publish(try discovery.configure([options], at: Kernel.now()))
+        let set = try discovery.configure([options], at: Kernel.now())
+        plane.publish(set)
+        let complete = discovery.completeTables(at: Kernel.now()) { $0.built() }
+        if complete !== set { plane.publish(complete) }
+    }
+
+    /// Publishes the upstream with other options, and waits until its workers go by them.
+    func change(_ adjust: (inout UpstreamOptions) -> Void) throws {
+        adjust(&options)
+        _ = try discovery.configure([options], at: Kernel.now())
+        let set = discovery.completeTables(at: Kernel.now()) { $0.built() }
+        plane.publish(set)
+        _ = eventually { plane.reclaim() >= set.version }
     }
 
     /// Publishes the upstream with another fate of the connections on one of its endpoints.
