@@ -15,7 +15,7 @@ package import Vocabulary
 
 /// Picks endpoints of one upstream for one worker.
 package struct Balancer: ~Copyable {
-    private var preferred: Tier
+    var preferred: Tier
     private var reserve: Tier
 
     /// Has nothing to pick from before it adopts a snapshot.
@@ -47,7 +47,7 @@ package struct Balancer: ~Copyable {
 
     /// Apart, so that the usual pick stays as short as one tier's.
     @inline(never)
-    private mutating func pickReserve(excluding tried: TriedEndpoints, random: inout SeededRandom) -> UInt32? {
+    mutating func pickReserve(excluding tried: TriedEndpoints, random: inout SeededRandom) -> UInt32? {
         reserve.pick(excluding: tried, random: &random)
     }
 }
