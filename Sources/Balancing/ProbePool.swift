@@ -140,6 +140,12 @@ package struct ProbeTargets: Sendable {
         /// Of the snapshot adopted last.
         package var record: UInt32
         package var cell: LoadCells.Index
+
+        package init(place: UInt32, record: UInt32, cell: LoadCells.Index) {
+            self.place = place
+            self.record = record
+            self.cell = cell
+        }
     }
 
     private var targets = InlineArray<8, Target>(repeating: Target(place: 0, record: 0, cell: 0))

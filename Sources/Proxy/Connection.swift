@@ -63,6 +63,8 @@ struct Connection {
         case none
         /// Reading ahead, before an endpoint can be chosen.
         case preface
+        /// It waits for endpoints to say how loaded they are, before one is chosen.
+        case probing
         /// Placed on an endpoint that has not answered the connect yet.
         case connecting
         /// The machine, not the endpoint, was short of something; the connect is tried again.
@@ -82,6 +84,10 @@ struct Connection {
     var watchesPeers = false
     /// It is to be closed when it comes to rest, if its endpoint's fate still says so.
     var isLeaving = false
+    /// It has waited for answers to probes, and will not again.
+    var hasProbed = false
+    /// Of those that it waits for, how many are still to come.
+    var answersAwaited: UInt8 = 0
 
     var listener: UInt32 = 0
     var upstream: UInt32 = 0

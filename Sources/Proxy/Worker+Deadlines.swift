@@ -34,6 +34,7 @@ extension Worker {
             let patience = upstreams.connectTimeout(of: Int(connections[index].upstream))
             guard hasMissed(connections[index].placed + patience, index) else { return }
             connectFailed(index, .timedOut)
+        case .probing: endWait(index)
         case .deferred: retryPostponed(index)
         case .established: review(index)
         }

@@ -61,6 +61,8 @@ struct Worker: ~Copyable {
     /// By listener; apart from it, which is copied for every client.
     let sharedDoors: [SharedDoor?]
     var upstreams: UpstreamDesk
+    /// Asks endpoints' own sidecars for their load; nil where this process is a member of nothing.
+    let prober: Prober?
     var random: SeededRandom
 
     /// The time of this turn, read once.
@@ -98,7 +100,8 @@ struct Worker: ~Copyable {
     init(
         desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands, limits: ProxyLimits, workers: Int,
         cells: LoadCells, listenerCells: LoadCells,
-        listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk, seed: UInt64
+        listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk,
+        prober: Prober?, seed: UInt64
     ) throws(SystemError) {
         self.desk = desk
         self.board = board
@@ -109,6 +112,7 @@ struct Worker: ~Copyable {
         self.listeners = listeners
         self.sharedDoors = sharedDoors
         self.upstreams = upstreams
+        self.prober = prober
         poller = try Poller(capacity: limits.eventsPerTurn)
         eventsPerTurn = Int(limits.eventsPerTurn)
         connections = Reservation(capacity: limits.connectionsPerWorker)
@@ -138,6 +142,7 @@ struct Worker: ~Copyable {
     mutating func run() {
         upstreams.adoptLatest(random: &random)
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake)
+        if let prober { poller.addLevel(of: prober.descriptor, token: Token.probes) }
         for index in listeners.indices { addToPoller(listener: index) }
         while true {
             let count = poller.wait(milliseconds: patience())
@@ -176,6 +181,8 @@ struct Worker: ~Copyable {
             if halves[slot].epoch == Token.epoch(token) { handle(slot, readiness) }
         } else if token == Token.wake {
             heed()
+        } else if token == Token.probes {
+            hearAnswers()
         } else {
             accept(from: Int(Token.epoch(token)))
         }
@@ -187,6 +194,7 @@ struct Worker: ~Copyable {
         // The turn first: the set that is adopted then is at least the one that it came with.
         let turn = board.latestTurn
         upstreams.adoptLatest(random: &random)
+        prober?.heedKeys()
         heedFates(through: turn)
         heedDoors()
         let wanted = desk.wanted.load(ordering: .acquiring)
@@ -263,6 +271,7 @@ struct Worker: ~Copyable {
 enum Token {
     static let firstSpecial: UInt32 = 0xFFFF_FFFE
     static let wake = UInt64.max
+    static let probes = UInt64.max - 1
 
     static func socket(_ slot: Slot, epoch: UInt32) -> UInt64 { UInt64(slot.number) << 32 | UInt64(epoch) }
     static func listener(_ number: Int) -> UInt64 { UInt64(firstSpecial) << 32 | UInt64(number) }

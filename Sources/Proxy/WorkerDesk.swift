@@ -24,6 +24,8 @@ final class WorkerDesk: Sendable {
     /// Whether the worker has taken its listeners out of service.
     let hasStoppedAccepting = Atomic<Bool>(false)
     let acceptIsPaused = Atomic<Bool>(false)
+    /// Answers to load probes that nobody waits for.
+    let strayAnswers = Atomic<UInt64>(0)
 
     let notices = NoticeRing()
     /// Wakes the control thread when the ring is no longer empty, or was not emptied.
