@@ -35,7 +35,7 @@ extension UpstreamReport {
     fileprivate var text: String {
         let retries = "\(retriesTotal) \(retriesTotal == 1 ? "retry" : "retries")"
         let title = "upstream \(TextTable.printable(name))  \(balance)  load \(load)  \(retries)\n"
-        return title + timesText + "\n" + endpointsText
+        return title + (probes?.text ?? "") + timesText + "\n" + endpointsText
     }
 
     private var timesText: String {
@@ -69,6 +69,16 @@ extension UpstreamReport {
                 HumanUnits.bytes(endpoint.sentBytesTotal), endpoint.reason)
         }
         return table.text
+    }
+}
+
+extension ProbesReport {
+    /// One line.
+    fileprivate var text: String {
+        let age = fleetPicksTotal == 0 ? "-" : HumanUnits.duration(meanAgeSeconds)
+        return "probes \(sentTotal) sent, \(answeredTotal) answered, \(lateTotal) late, \(refusedTotal) refused; "
+            + "picks \(fleetPicksTotal) by fleet load (mean age \(age)), \(localPicksTotal) by own counts; "
+            + "\(waitsTotal) waited\n"
     }
 }
 

@@ -21,7 +21,7 @@ extension Configuration {
 
     /// Names of tags by which an upstream finds its endpoints.
     var tagsOfInterest: Set<String> {
-        var names: Set = [MemberTag.zone]
+        var names: Set = [MemberTag.zone, RemoraTag.key]
         for upstream in upstreams {
             switch upstream.source {
             case .fixed: break
