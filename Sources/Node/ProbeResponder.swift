@@ -120,11 +120,11 @@ final class ProbeResponder: Sendable {
             desk.digests = Dictionary(services.map { (ServiceDigest(of: $0.name), $0.name) }) { first, _ in first }
             desk.sampler = LoadSampler(services, plane: plane, at: Kernel.now())
         }
-        if let ring = keys.ring(unlike: &desk.keyRevision) { desk.ring = ring }
         return !isOver
     }
 
     private func answerQuestions(_ desk: inout Desk) {
+        if let ring = keys.ring(unlike: &desk.keyRevision) { desk.ring = ring }
         var sample: [String: ServiceLoad]?
         // One byte more than a message has: a longer datagram is none.
         unsafe withUnsafeTemporaryAllocation(byteCount: ProbeMessage.length + 1, alignment: 8) { buffer in
