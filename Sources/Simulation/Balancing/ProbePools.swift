@@ -1,8 +1,8 @@
 // Load that balancers learn by asking, in a queueing world: the pool that runs in production, one for each balancer.
 //
 // What the world adds is the network, where a question is answered at once, and the moments at which is asked: three
-// endpoints with every connection, for the next ones, and two where the pool has too few, which the connection waits for
-// (a round trip is short against a service).
+// endpoints with every connection, for the next ones; where the pool has too few, before that connection, which waits for
+// the answers (a round trip is short against a service) and leaves those that it does not use.
 
 import Balancing
 import Upstreams
@@ -17,8 +17,6 @@ struct ProbePoolOptions: Sendable {
     var uses = ProbePool.Shape().uses
     /// In mean service times.
     var ageLimit = 5.0
-    /// Whether who has waited for answers asks once more, for the next.
-    var asksAfterWaiting = true
 }
 
 struct ProbePools: Chooser {
@@ -48,13 +46,13 @@ struct ProbePools: Chooser {
         let waits = pools[balancer].count < 2
         if waits {
             synchronous += 1
-            ask(2, balancer, now, lengths, &random)
+            ask(max(2, options.probes), balancer, now, lengths, &random)
         }
         guard let least = pools[balancer].least(ofAtLeast: 1, weight: { _ in 1 }) else {
             preconditionFailure("who was asked has answered")
         }
         let endpoint = Int(pools[balancer].use(least).cell)
-        if !waits || options.asksAfterWaiting { ask(options.probes, balancer, now, lengths, &random) }
+        if !waits { ask(options.probes, balancer, now, lengths, &random) }
         return endpoint
     }
 
