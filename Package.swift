@@ -47,7 +47,13 @@ let package = Package(
         core("GossipNet", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor"]),
         core("HealthChecks", ["Vocabulary", "Reactor"]),
         core("Stores", ["Vocabulary", "TLS", "Reactor"]),
-        core("Proxy", ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Forwarding", "TLS", "Reactor"]),
+        core(
+            "Proxy",
+            [
+                "Vocabulary", "Stats", "GossipWire", "Upstreams", "Routing", "FleetLoad", "Balancing", "Forwarding",
+                "TLS",
+                "Reactor",
+            ]),
         core(
             "Config",
             [
@@ -115,7 +121,12 @@ let package = Package(
         tests("HealthChecksTests", ["Vocabulary", "Reactor", "HealthChecks"]),
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
         tests("StoresTests", ["Vocabulary", "TLS", "Reactor", "Stores"]),
-        tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Balancing", "Reactor", "Proxy", "TLS"]),
+        tests(
+            "ProxyTests",
+            [
+                "Vocabulary", "Stats", "GossipWire", "Upstreams", "Routing", "FleetLoad", "Balancing", "Reactor",
+                "Proxy", "TLS",
+            ]),
         tests("ConfigTests", ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
         tests("FleetTrialTests", ["fleet-trial", "Vocabulary"]),

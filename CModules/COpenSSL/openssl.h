@@ -21,4 +21,5 @@ static inline int remora_ERR_SYSTEM_ERROR(unsigned long error) {
     return ERR_SYSTEM_ERROR(error) ? ERR_GET_REASON(error) : 0;
 }
 
+#include "codes.h"
 #include "streams.h"

@@ -36,7 +36,7 @@ extension UpstreamReport {
         let retries = "\(retriesTotal) \(retriesTotal == 1 ? "retry" : "retries")"
         let ring = ringChecksum.map { "  ring \(TextTable.printable($0))" } ?? ""
         let title = "upstream \(TextTable.printable(name))  \(balance)\(ring)  load \(load)  \(retries)\n"
-        return title + timesText + "\n" + endpointsText
+        return title + (probes?.text ?? "") + timesText + "\n" + endpointsText
     }
 
     private var timesText: String {
@@ -70,6 +70,16 @@ extension UpstreamReport {
                 HumanUnits.bytes(endpoint.sentBytesTotal), endpoint.reason)
         }
         return table.text
+    }
+}
+
+extension ProbesReport {
+    /// One line.
+    fileprivate var text: String {
+        let age = fleetPicksTotal == 0 ? "-" : HumanUnits.duration(meanAgeSeconds)
+        return "probes \(sentTotal) sent, \(answeredTotal) answered, \(lateTotal) late, \(refusedTotal) refused; "
+            + "picks \(fleetPicksTotal) by fleet load (mean age \(age)), \(localPicksTotal) by own counts; "
+            + "\(waitsTotal) waited\n"
     }
 }
 

@@ -20,10 +20,10 @@ package import Vocabulary
 /// Picks endpoints of one upstream for one worker.
 package struct Balancer: ~Copyable {
     private let cells: LoadCells
-    private var zones = ZoneTiers()
+    var zones = ZoneTiers()
     /// Whether a key's owner or a zone comes before the policy.
     private var hasForerunner = false
-    private var preferred: Tier
+    var preferred: Tier
     private var reserve: Tier
     private var holders = KeyHolders()
     private var reserveHolders = KeyHolders()
@@ -76,7 +76,7 @@ package struct Balancer: ~Copyable {
     }
 
     @inline(never)
-    private mutating func pickReserve(
+    mutating func pickReserve(
         for key: UInt64?, excluding tried: TriedEndpoints, random: inout SeededRandom
     ) -> UInt32? {
         if let key, let owner = reserveHolders.pick(for: key, excluding: tried, in: cells) { return owner }

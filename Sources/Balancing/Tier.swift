@@ -18,11 +18,16 @@ struct Tier: ~Copyable {
     /// Rejected draws after which all candidates are looked at. With half of them full, one pick in 256 gets there.
     private static let draws = 8
 
-    private let cells: LoadCells
-    private var table = CandidateTable()
+    let cells: LoadCells
+    private(set) var table = CandidateTable()
     private var turns = Turns()
-    private var policy = BalancePolicy.p2c
-    private var limits = PlacementLimits.none
+    private(set) var policy = BalancePolicy.p2c
+    private(set) var limits = PlacementLimits.none
+    /// By candidate, whether its own sidecar reports its load; empty where nobody is asked.
+    var reports: [Bool] = []
+    var reporters = 0
+    /// What they answered.
+    var pool = ProbePool()
 
     init(cells: LoadCells) { self.cells = cells }
 
@@ -42,6 +47,7 @@ struct Tier: ~Copyable {
         case .roundRobin: turns.rebuild(for: table, continuing: waits, random: &random)
         case .p2c, .leastRequest, .random, .ringHash, .maglev: turns = Turns()
         }
+        adoptReports(snapshot)
     }
 
     /// Index of a record of the snapshot adopted last; nil where no endpoint of the tier is eligible.
@@ -59,7 +65,7 @@ struct Tier: ~Copyable {
 }
 
 /// An eligible endpoint, with the load that made it so.
-private struct Option {
+struct Option {
     var position: Int
     var record: UInt32
     var load: WeighedLoad
@@ -81,7 +87,7 @@ extension Tier {
 
     /// One weighted draw.
     @inline(__always)
-    private func draw(excluding tried: TriedEndpoints, _ random: inout SeededRandom) -> Option? {
+    func draw(excluding tried: TriedEndpoints, _ random: inout SeededRandom) -> Option? {
         if table.count == 0 { return nil }
         for _ in 0..<Self.draws {
             if let drawn = option(at: table.draw(&random), excluding: tried) { return drawn }
@@ -90,7 +96,7 @@ extension Tier {
     }
 
     @inline(__always)
-    private func draw(
+    func draw(
         otherThan first: Int, excluding tried: TriedEndpoints, _ random: inout SeededRandom
     ) -> Option? {
         if table.count == 1 { return nil }
@@ -141,7 +147,7 @@ extension Tier {
 
     /// The candidate at `position`; nil where it was tried or has no room.
     @inline(__always)
-    private func option(at position: Int, excluding tried: TriedEndpoints) -> Option? {
+    func option(at position: Int, excluding tried: TriedEndpoints) -> Option? {
         let candidate = table.candidates[position]
         let load = cells.load(of: candidate.cell)
         guard limits.leaveRoom(on: load), !tried.contains(candidate.cell) else { return nil }

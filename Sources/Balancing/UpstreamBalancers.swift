@@ -71,6 +71,16 @@ package struct UpstreamBalancers: ~Copyable {
         return unsafe entries[upstream].view
     }
 
+    func balancer<Result>(of upstream: Int, _ body: (borrowing Balancer) -> Result) -> Result {
+        precondition(upstream < count)
+        return unsafe body(entries[upstream].balancer)
+    }
+
+    mutating func changeBalancer<Result>(of upstream: Int, _ body: (inout Balancer) -> Result) -> Result {
+        precondition(upstream < count)
+        return unsafe body(&entries[upstream].balancer)
+    }
+
     private mutating func grow(to count: Int) {
         guard count > self.count else { return }
         let grown = UnsafeMutableBufferPointer<Entry>.allocate(capacity: count)

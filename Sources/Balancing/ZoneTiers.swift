@@ -11,7 +11,7 @@ internal import Vocabulary
 
 @safe
 struct ZoneTiers: ~Copyable {
-    private var tiers = unsafe UnsafeMutableBufferPointer<Tier>(start: nil, count: 0)
+    private(set) var tiers = unsafe UnsafeMutableBufferPointer<Tier>(start: nil, count: 0)
     /// Below which number a draw falls to each zone, in 2⁻³²; the last has the rest.
     private var thresholds: [UInt32] = []
 
@@ -48,9 +48,13 @@ struct ZoneTiers: ~Copyable {
     /// A pick in a zone that is drawn by its share; nil where that zone has nobody eligible.
     /// - Precondition: there is a zone.
     mutating func pick(excluding tried: TriedEndpoints, random: inout SeededRandom) -> UInt32? {
-        let zone = unsafe tiers.count == 1 ? 0 : draw(&random)
+        let zone = drawPlace(&random)
         return unsafe tiers[zone].pick(excluding: tried, random: &random)
     }
+
+    /// A zone's place, by its share.
+    @inline(__always)
+    func drawPlace(_ random: inout SeededRandom) -> Int { unsafe tiers.count == 1 ? 0 : draw(&random) }
 
     private func draw(_ random: inout SeededRandom) -> Int {
         let number = UInt32(truncatingIfNeeded: random.next() &>> 32)

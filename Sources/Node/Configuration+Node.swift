@@ -21,7 +21,7 @@ extension Configuration {
 
     /// Names of tags by which an upstream finds its endpoints, and by which callers are told and where they stand.
     var tagsOfInterest: Set<String> {
-        var names: Set = [MemberTag.zone, MemberTag.remora]
+        var names: Set = [MemberTag.zone, RemoraTag.key]
         for upstream in upstreams {
             switch upstream.source {
             case .fixed: break

@@ -117,13 +117,19 @@ final class Fleet {
     /// What telemetry tells of this node.
     var sampleLoads: (Instant) -> [String: ServiceLoad] = { _ in [:] }
     private var loadDatagrams: [LoadDatagram] = []
+    /// Called with what others told of their load.
+    var heardLoads: (LoadReports, Instant) -> Void = { _, _ in }
+    /// Called with the raw keys, the first one first, whenever they are others.
+    var keysChanged: ([[UInt8]]) -> Void = { _ in }
 
     /// - Parameters:
+    ///   - probePort: where this node answers load probes; 0 for nowhere.
     ///   - services: tags that this node bears from the start beside the config's.
     ///   - interests: names of tags that ``takeChanges()`` hands on.
     ///   - sockets: bound as the options say.
     init(
-        _ options: MembershipOptions, name: String, services: [(name: String, value: String)], interests: Set<String>,
+        _ options: MembershipOptions, name: String, probePort: UInt16, services: [(name: String, value: String)],
+        interests: Set<String>,
         stateDirectory: String?,
         on sockets: consuming GossipSockets, desk: FleetDesk, events: EventHub, logger: Logger
     ) throws {
@@ -140,11 +146,11 @@ final class Fleet {
         gossip.seeds = seeds
         self.name = name
         round = options.gossip.gossipInterval
-        baseTags = options.tags
+        baseTags = options.tags.adding([(MemberTag.remora, MemberTag.remoraValue(probePort: probePort))])
         self.interests = interests
         var random = SystemRandomNumberGenerator()
         let core = try SerfAgent(
-            name: directory.intern(name), address: address, tags: options.tags.adding(services), gossip: gossip,
+            name: directory.intern(name), address: address, tags: baseTags.adding(services), gossip: gossip,
             directory: directory,
             random: SeededRandom(seed: random.next()))
         if options.telemetryBytesPerSecond.bytes > 0 {
@@ -271,6 +277,7 @@ final class Fleet {
         answers.removeAll()
         guard keys.keys != adopted else { return }
         adopted = keys.keys
+        keysChanged(adopted)
         // Keys of the wrong length were refused, so there is a cipher for each.
         if let ring = try? keys.keyring() { driver.adopt(ring) }
     }
@@ -290,6 +297,9 @@ final class Fleet {
             break
         }
     }
+
+    /// The raw keys, the first one first; none where nothing is encrypted.
+    var gossipKeys: [[UInt8]] { adopted }
 
     var descriptor: Int32 { driver.descriptor }
     var hasLeft: Bool { driver.hasLeft }
@@ -311,6 +321,7 @@ final class Fleet {
         giveAnswers()
         tellLoads()
         let now = Kernel.now()
+        if let loads { heardLoads(loads, now) }
         log.writeRefusals(driver.counters, last: driver.lastRefusal, at: now)
         publishIfDue()
     }

@@ -110,6 +110,8 @@ extension UpstreamReport {
     mutating func add(_ telemetry: FleetSnapshot.Telemetry?, of service: String?) {
         guard let loads = service.flatMap({ telemetry?.outstanding[$0] }) else { return }
         for index in endpoints.indices {
+            // What was answered or told last has been noted already, where picks go by it.
+            guard endpoints[index].fleetOutstanding == nil else { continue }
             endpoints[index].fleetOutstanding = endpoints[index].member.flatMap { loads[$0] }
         }
     }

@@ -70,6 +70,8 @@ private struct RunningNode {
     let roster: RosterWatch?
     let rosterDesk: RosterDesk?
     let endpoints: EndpointKeeper
+    /// Nil: nobody can ask for a load here.
+    let responder: ProbeResponder?
     let services: ServiceKeeper
     let serviceDesk = ServiceDesk()
     let events = EventHub()
@@ -96,11 +98,15 @@ private struct RunningNode {
         var random = SystemRandomNumberGenerator()
         // Bound before any listener: it leaves no file behind.
         let gossip = try configuration.membership.map { try GossipSockets(binding: $0.bind) }
+        let probeKeys = ProbeKeyDesk()
+        responder = try Self.responder(configuration, probeKeys)
         let listeners = try Self.bind(configuration.listeners, workers: workers, limits)
         do {
             plane = try DataPlane(
                 listeners: listeners, upstreams: discovery.current, cells: cells, workers: workers, limits: limits,
-                seed: random.next(), noticesArrived: { desk.wake.signal() })
+                seed: random.next(),
+                probes: configuration.membership.map { ProbeOptions(source: $0.bind, keys: probeKeys) },
+                noticesArrived: { desk.wake.signal() })
             let advertised =
                 configuration.membership == nil
                 ? []
@@ -111,9 +117,17 @@ private struct RunningNode {
                 configuration.services, advertised: advertised, listeners: configuration.inboundListeners,
                 doors: Doors(of: plane), desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
                 logger: logger)
-            (fleet, fleetDesk) = try Self.fleet(configuration, services.tags, gossip, events, logger)
+            (fleet, fleetDesk) = try Self.fleet(
+                configuration, probePort: responder?.address.port ?? 0, services.tags, gossip, events, logger)
             var sampler = LoadSampler(configuration.inboundServices, plane: plane, at: started)
             fleet?.sampleLoads = { sampler.sample(at: $0) }
+            var gossiped = GossipedLoads()
+            fleet?.heardLoads = { [plane] in gossiped.carry($0, to: plane, at: $1) }
+            probeKeys.replace(by: fleet?.gossipKeys ?? [])
+            fleet?.keysChanged = { [plane] in
+                probeKeys.replace(by: $0)
+                plane.changedProbeKeys()
+            }
             (roster, rosterDesk) = try Self.roster(configuration, seed: random.next(), logger)
             fleet?.lists = { [rosterDesk] in rosterDesk?.roster.lists($0) }
             endpoints = EndpointKeeper(
@@ -124,15 +138,29 @@ private struct RunningNode {
         }
     }
 
+    /// Where a service here is reached through a listener of this process, others may ask how busy it is.
+    private static func responder(
+        _ configuration: Configuration, _ keys: ProbeKeyDesk
+    ) throws(StartError) -> ProbeResponder? {
+        guard let membership = configuration.membership, !configuration.inboundServices.isEmpty else { return nil }
+        let address = membership.bind.with(port: 0)
+        do throws(SystemError) { return try ProbeResponder(binding: address, keys: keys) } catch {
+            throw StartError(
+                description: "membership cannot bind a UDP port of \(membership.bind) for load probes: \(error)",
+                status: RunStatus.cannotCreate)
+        }
+    }
+
     private static func fleet(
-        _ configuration: Configuration, _ services: [(name: String, value: String)],
+        _ configuration: Configuration, probePort: UInt16, _ services: [(name: String, value: String)],
         _ sockets: consuming GossipSockets?, _ events: EventHub, _ logger: Logger
     ) throws -> (Fleet?, FleetDesk?) {
         guard let options = configuration.membership, let sockets else { return (nil, nil) }
         let desk = FleetDesk()
         return (
             try Fleet(
-                options, name: configuration.node.name, services: services, interests: configuration.tagsOfInterest,
+                options, name: configuration.node.name, probePort: probePort, services: services,
+                interests: configuration.tagsOfInterest,
                 stateDirectory: configuration.node.stateDirectory, on: sockets, desk: desk, events: events,
                 logger: logger),
             desk
@@ -188,6 +216,7 @@ private struct RunningNode {
                 events: events, signals: signals, drainPeriod: configuration.shutdown.drain, logger: logger)
             let adminAddress = try await admin.start()
             try plane.start()
+            responder?.start(answeringFor: configuration.inboundServices, of: plane)
             desk.show(.serving, at: Kernel.now())
             announce(adminAddress)
             await ControlThread.run(loop)
@@ -204,6 +233,7 @@ private struct RunningNode {
 
     /// Aborts what is left and gives back every address.
     private func end(_ admin: AdminServer) async {
+        responder?.stop()
         plane.end()
         roster?.stop()
         fleet?.end()
@@ -221,7 +251,7 @@ private struct RunningNode {
     private var source: AdminSource {
         let (desk, plane, node, started) = (desk, plane, configuration.node.name, started)
         let members: @Sendable () -> FleetSnapshot? = { [fleetDesk] in fleetDesk?.snapshot }
-        let (rosterDesk, serviceDesk) = (rosterDesk, serviceDesk)
+        let (rosterDesk, serviceDesk, responder) = (rosterDesk, serviceDesk, responder)
         return AdminSource(
             stats: {
                 let (report, snapshot) = (plane.report(), members())
@@ -234,7 +264,9 @@ private struct RunningNode {
                     node: node, version: Version.current, uptimeSeconds: (Kernel.now() - started).inSeconds,
                     listeners: report.listeners, upstreams: upstreams, services: serviceDesk.reports,
                     membership: snapshot.map {
-                        MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
+                        var report = MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
+                        report.probes = AnsweredProbesReport(responder, strayAnswers: plane.strayAnswers)
+                        return report
                     },
                     roster: rosterDesk?.report(at: Kernel.now()))
             },

@@ -67,6 +67,8 @@ struct Connection {
         case preface
         /// The TLS handshake with the client.
         case handshake
+        /// It waits for endpoints to say how loaded they are, before one is chosen.
+        case probing
         /// Placed on an endpoint that has not answered the connect yet.
         case connecting
         /// The endpoint has accepted, and the TLS handshake with it is under way.
@@ -96,6 +98,10 @@ struct Connection {
     var isPeeking = false
     /// It counts as outstanding for as long as it is open.
     var isPassThrough = false
+    /// It has waited for answers to probes, and will not again.
+    var hasProbed = false
+    /// Of those that it waits for, how many are still to come.
+    var answersAwaited: UInt8 = 0
 
     var listener: UInt32 = 0
     var upstream: UInt32 = 0

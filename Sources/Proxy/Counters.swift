@@ -16,6 +16,14 @@ enum UpstreamColumn: Int, CaseIterable {
     case answersTotal, answerNanosecondsTotal
     /// TLS handshakes with endpoints.
     case handshakesTotal, handshakesResumedTotal, handshakesFailedTotal
+    /// Questions for loads, and what came of them; what is missing was lost, or is under way.
+    case probesSentTotal, probesAnsweredTotal, probesLateTotal, probesRefusedTotal
+    /// Connections that waited for answers before they were placed.
+    case probeWaitsTotal
+    /// Placements by what endpoints' sidecars said, and how old that was, all together.
+    case fleetPicksTotal, fleetAgeNanosecondsTotal
+    /// Placements by this process's counts, where others could have been by the fleet's.
+    case localPicksTotal
 }
 
 /// Eight, which is a cache line for each endpoint and worker.

@@ -14,6 +14,7 @@ package import Stats
 import Synchronization
 import TLS
 package import Upstreams
+import Vocabulary
 
 /// How far the data plane's shutdown has come.
 package enum DrainStage: Sendable, Hashable {
@@ -44,6 +45,8 @@ package final class DataPlane: Sendable {
     private let desks: [WorkerDesk]
     private let workers: Mutex<Workers>
     private let seed: UInt64
+    /// Nil: no endpoint is asked for its load.
+    private let probes: ProbeOptions?
 
     private enum Workers {
         /// The listeners' sockets are still this object's own.
@@ -56,18 +59,21 @@ package final class DataPlane: Sendable {
     ///   - upstreams: the first set; every listener's upstream is in it.
     ///   - tls: which listeners terminate and which upstreams originate TLS, and how.
     ///   - seed: of the workers' draws.
+    ///   - probes: nil where nobody is to be asked for their load.
     ///   - noticesArrived: called when there is a notice to take, on a worker's thread or within
     ///     ``takeNotices(_:)``; must not block.
     /// - Throws: where the process has no descriptors left.
     package init(
         listeners: [ListenerSockets], upstreams: UpstreamSet, cells: LoadCells, workers: Int, limits: ProxyLimits,
-        tls contexts: TLSContexts = .none, seed: UInt64, noticesArrived: @escaping @Sendable () -> Void
+        tls contexts: TLSContexts = .none, seed: UInt64, probes: ProbeOptions? = nil,
+        noticesArrived: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         precondition(workers > 0 && listeners.count <= limits.listeners)
         self.listeners = listeners
         self.limits = limits
         self.cells = cells
         self.seed = seed
+        self.probes = probes
         listenerCells = LoadCells(capacity: limits.listeners)
         publication = UpstreamPublication(upstreams)
         latest = Mutex(upstreams)
@@ -99,7 +105,9 @@ package final class DataPlane: Sendable {
                 listenerCells: listenerCells,
                 listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor), nameRoutes: nameRoutes,
                 upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()),
-                tls: TLSDesk(tls, limits: limits), seed: seed &+ UInt64(number))
+                tls: TLSDesk(tls, limits: limits),
+                prober: try probes.map { (probes) throws(SystemError) in try Prober(probes, workers: desks.count) },
+                seed: seed &+ UInt64(number))
             started.append(Worker.start(worker, name: "worker \(number)"))
         }
         workers.withLock { $0 = .running(started) }
@@ -236,6 +244,15 @@ package final class DataPlane: Sendable {
         return load
     }
 
+    /// Takes in what gossip tells of an endpoint's load, as if it had been asked.
+    package func report(_ said: ReportedLoad, ofCell cell: LoadCells.Index) { cells.report(said, of: cell) }
+
+    /// Has every worker sign and check with the keys that are on the desk of its ``ProbeOptions`` by now.
+    package func changedProbeKeys() { for desk in desks { desk.wake.signal() } }
+
+    /// Datagrams that came to the workers in answer to no question, or to one that is long past.
+    package var strayAnswers: UInt64 { desks.reduce(0) { $0 &+ $1.strayAnswers.load(ordering: .relaxed) } }
+
     /// Frees the sets that no worker reads any more; to be called now and then after ``publish(_:)``.
     /// - Returns: the version that every worker has acknowledged, or one above it.
     package func reclaim() -> UInt64 { publication.reclaim() }
@@ -345,7 +362,8 @@ extension DataPlane {
         let limits = PlacementLimits(snapshot.options)
         var report = UpstreamReport(
             name: snapshot.options.name, balance: snapshot.options.balance.rawValue,
-            load: LoadSource.local.rawValue, endpoints: snapshot.endpoints.map { self.report($0, within: limits) })
+            load: snapshot.options.comparedLoad.rawValue,
+            endpoints: snapshot.endpoints.map { self.report($0, within: limits) })
         report.retriesTotal = desks.reduce(0) {
             $0 &+ $1.upstreams.read(row: row, column: UpstreamColumn.retriesTotal.rawValue)
         }
@@ -353,6 +371,7 @@ extension DataPlane {
             let digits = String(keys.table.checksum, radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
         }
+        report.probes = probes(of: row)
         report.connectSeconds = distribution(\.connectTimes)
         report.firstByteSeconds = distribution(\.firstByteTimes)
         report.lifetimeSeconds = distribution(\.lifetimes)
@@ -362,6 +381,28 @@ extension DataPlane {
     /// What an endpoint carries now, of all workers.
     package func load(ofCell cell: LoadCells.Index) -> EndpointLoad { cells.load(of: cell) }
 
+    /// What was said of an endpoint's load longer ago is shown to nobody.
+    private static let reportMemory = Duration.seconds(300)
+
+    /// Nil where nobody was ever asked.
+    private func probes(of row: Int) -> ProbesReport? {
+        func sum(_ column: UpstreamColumn) -> UInt64 {
+            desks.reduce(0) { $0 &+ $1.upstreams.read(row: row, column: column.rawValue) }
+        }
+        var report = ProbesReport()
+        report.sentTotal = sum(.probesSentTotal)
+        report.answeredTotal = sum(.probesAnsweredTotal)
+        report.lateTotal = sum(.probesLateTotal)
+        report.refusedTotal = sum(.probesRefusedTotal)
+        report.waitsTotal = sum(.probeWaitsTotal)
+        report.fleetPicksTotal = sum(.fleetPicksTotal)
+        report.localPicksTotal = sum(.localPicksTotal)
+        guard report.fleetPicksTotal > 0 else { return report.sentTotal + report.localPicksTotal > 0 ? report : nil }
+        report.meanAgeSeconds =
+            Double(sum(.fleetAgeNanosecondsTotal)) / 1e9 / Double(report.fleetPicksTotal)
+        return report
+    }
+
     private func report(_ endpoint: Endpoint, within limits: PlacementLimits) -> EndpointReport {
         func sum(_ column: EndpointColumn) -> UInt64 { count(column, cell: endpoint.cell) }
         let load = cells.load(of: endpoint.cell)
@@ -370,6 +411,9 @@ extension DataPlane {
             address: "\(endpoint.identity.address)", member: endpoint.identity.member, zone: endpoint.zone,
             state: fitness.state.rawValue, reason: fitness.reason, weight: Int(endpoint.weight.value))
         report.outstanding = Int(load.outstanding)
+        if let said = cells.reported(of: endpoint.cell), Kernel.now() - said.measured <= Self.reportMemory {
+            report.fleetOutstanding = Int(said.load.outstanding)
+        }
         report.connections = Int(load.connections)
         report.connectionsTotal = sum(.connectionsTotal)
         report.failuresTotal = sum(.failuresTotal)

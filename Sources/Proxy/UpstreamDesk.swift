@@ -27,6 +27,15 @@ private struct ConnectionTerms {
     }
 }
 
+/// What came of a placement by reports.
+enum ReportedPlacement {
+    case placed(ChosenEndpoint, LoadBasis)
+    /// Two endpoints should be asked first.
+    case ask
+    /// None is eligible.
+    case none
+}
+
 struct UpstreamDesk: ~Copyable {
     /// How often the place an endpoint had may be taken by another worker between pick and placement.
     private static let races = 8
@@ -66,6 +75,49 @@ struct UpstreamDesk: ~Copyable {
     func connectTimeout(of upstream: Int) -> Duration { unsafe balancers.view(of: upstream).connectTimeout }
     func connectAttempts(of upstream: Int) -> Int { unsafe balancers.view(of: upstream).connectAttempts }
 
+    /// Whether connections to an upstream go by what its endpoints' own sidecars say.
+    func comparesReports(_ upstream: Int) -> Bool { balancers.comparesReports(upstream) }
+
+    /// As ``place(_:for:excluding:random:)``, by what endpoints' own sidecars say where that is known.
+    mutating func placeByReports(
+        _ upstream: Int, excluding tried: TriedEndpoints, at now: Instant, freshness: Duration, mayAsk: Bool,
+        random: inout SeededRandom
+    ) -> ReportedPlacement {
+        for _ in 0..<Self.races {
+            let pick = balancers.pickByReports(
+                from: upstream, excluding: tried, at: now, freshness: freshness, mayAsk: mayAsk, random: &random)
+            switch pick {
+            case .none: return .none
+            case .ask: return .ask
+            case .endpoint(let picked, let basis):
+                if let placed = place(on: picked, of: upstream) { return .placed(placed, basis) }
+            }
+        }
+        return .none
+    }
+
+    /// Endpoints to ask for their load.
+    func drawReporters(
+        _ wanted: Int, of upstream: Int, excluding tried: TriedEndpoints = TriedEndpoints(),
+        random: inout SeededRandom
+    ) -> ProbeTargets {
+        balancers.drawReporters(wanted, of: upstream, excluding: tried, random: &random)
+    }
+
+    /// What an upstream's service is called in a question.
+    func service(of upstream: Int) -> ServiceDigest { unsafe balancers.view(of: upstream).service }
+
+    /// Where an endpoint is asked; valid until the worker adopts the next set.
+    func probeAddress(of target: ProbeTargets.Target, in upstream: Int) -> UnsafeRawBufferPointer {
+        let view = unsafe balancers.view(of: upstream)
+        return unsafe view.probeAddress(of: view.records[Int(target.record)])
+    }
+
+    /// - Precondition: the target was drawn from this ``version``.
+    mutating func learn(_ load: EndpointLoad, of target: ProbeTargets.Target, in upstream: Int, measured: Instant) {
+        balancers.learn(load, of: target, in: upstream, measured: measured)
+    }
+
     /// Chooses an endpoint and counts the connection there, waiting; nil where none is eligible.
     mutating func place(
         _ upstream: Int, for key: UInt64?, excluding tried: TriedEndpoints, random: inout SeededRandom
@@ -74,14 +126,20 @@ struct UpstreamDesk: ~Copyable {
             guard let picked = balancers.pick(from: upstream, for: key, excluding: tried, random: &random) else {
                 return nil
             }
-            let view = unsafe balancers.view(of: upstream)
-            let record = unsafe view.records[Int(picked)]
-            guard unsafe cells.place(record.cell, within: view.limits) else { continue }
-            let address = unsafe view.address(of: record)
-            return unsafe ChosenEndpoint(
-                cell: record.cell, family: Int32(address.loadUnaligned(as: UInt16.self)), address: address,
-                isLocal: record.isLocal)
+            if let placed = place(on: picked, of: upstream) { return placed }
         }
         return nil
+    }
+
+    /// - Returns: nil where another worker has filled it meanwhile.
+    @inline(__always)
+    private func place(on picked: UInt32, of upstream: Int) -> ChosenEndpoint? {
+        let view = unsafe balancers.view(of: upstream)
+        let record = unsafe view.records[Int(picked)]
+        guard unsafe cells.place(record.cell, within: view.limits) else { return nil }
+        let address = unsafe view.address(of: record)
+        return unsafe ChosenEndpoint(
+            cell: record.cell, family: Int32(address.loadUnaligned(as: UInt16.self)), address: address,
+            isLocal: record.isLocal)
     }
 }

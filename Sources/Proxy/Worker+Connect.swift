@@ -42,13 +42,20 @@ extension Worker {
     }
 
     /// Places the connection on an endpoint, and on another where that fails at once, or gives it up.
-    private mutating func place(_ index: UInt32) {
+    ///
+    /// Where their load is to be asked for first, it returns with the connection in ``Connection/Stage/probing``.
+    mutating func place(_ index: UInt32) {
         let upstream = Int(connections[index].upstream)
         while true {
-            guard connections[index].tried.count < upstreams.connectAttempts(of: upstream),
-                let endpoint = upstreams.place(
-                    upstream, for: connections[index].key, excluding: connections[index].tried, random: &random)
-            else {
+            guard connections[index].tried.count < upstreams.connectAttempts(of: upstream) else {
+                giveUp(index)
+                return
+            }
+            let endpoint: ChosenEndpoint
+            switch choose(index) {
+            case .endpoint(let chosen): endpoint = chosen
+            case .later: return
+            case .none:
                 giveUp(index)
                 return
             }

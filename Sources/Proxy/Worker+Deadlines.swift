@@ -39,6 +39,7 @@ extension Worker {
             guard hasMissed(connections[index].placed + patience, index) else { return }
             if connections[index].stage == .securing { countFailedHandshake(index) }
             connectFailed(index, .timedOut)
+        case .probing: endWait(index)
         case .deferred: retryPostponed(index)
         case .established: review(index)
         case .cutOff: reviewCutOff(index)

@@ -50,7 +50,7 @@ extension Worker {
         case .preface:
             if readiness.contains(.failed) { abort(index) } else { continuePreface(index) }
             return
-        case .deferred:
+        case .deferred, .probing:
             if readiness.contains(.failed) { abort(index) }
             return
         case .cutOff:

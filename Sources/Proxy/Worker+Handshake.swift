@@ -70,7 +70,7 @@ extension Worker {
             case .securing where slot.isServer:
                 left -= 1
                 greetEndpoint(slot.index)
-            case .none, .preface, .handshake, .connecting, .securing, .deferred, .established, .cutOff:
+            case .none, .preface, .handshake, .probing, .connecting, .securing, .deferred, .established, .cutOff:
                 continue
             }
         }

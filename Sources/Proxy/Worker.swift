@@ -67,6 +67,8 @@ struct Worker: ~Copyable {
     let nameRoutes: [NameRoutes?]
     var upstreams: UpstreamDesk
     var tls: TLSDesk
+    /// Asks endpoints' own sidecars for their load; nil where this process is a member of nothing.
+    let prober: Prober?
     var random: SeededRandom
 
     /// The time of this turn, read once.
@@ -105,7 +107,7 @@ struct Worker: ~Copyable {
         desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands, limits: ProxyLimits, workers: Int,
         cells: LoadCells, listenerCells: LoadCells,
         listeners: [WorkerListener], sharedDoors: [SharedDoor?], nameRoutes: [NameRoutes?],
-        upstreams: consuming UpstreamDesk, tls: consuming TLSDesk, seed: UInt64
+        upstreams: consuming UpstreamDesk, tls: consuming TLSDesk, prober: Prober?, seed: UInt64
     ) throws(SystemError) {
         self.desk = desk
         self.board = board
@@ -118,6 +120,7 @@ struct Worker: ~Copyable {
         self.nameRoutes = nameRoutes
         self.upstreams = upstreams
         self.tls = tls
+        self.prober = prober
         poller = try Poller(capacity: limits.eventsPerTurn)
         eventsPerTurn = Int(limits.eventsPerTurn)
         connections = Reservation(capacity: limits.connectionsPerWorker)
@@ -149,6 +152,7 @@ struct Worker: ~Copyable {
         upstreams.adoptLatest(random: &random)
         tls.adoptLatest()
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake)
+        if let prober { poller.addLevel(of: prober.descriptor, token: Token.probes) }
         for index in listeners.indices { addToPoller(listener: index) }
         while true {
             let count = poller.wait(milliseconds: patience())
@@ -188,6 +192,8 @@ struct Worker: ~Copyable {
             if halves[slot].epoch == Token.epoch(token) { handle(slot, readiness) }
         } else if token == Token.wake {
             heed()
+        } else if token == Token.probes {
+            hearAnswers()
         } else {
             accept(from: Int(Token.epoch(token)))
         }
@@ -201,6 +207,7 @@ struct Worker: ~Copyable {
         upstreams.adoptLatest(random: &random)
         // Last: of every upstream that is seen, it is known whether it speaks TLS.
         tls.adoptLatest()
+        prober?.heedKeys()
         heedFates(through: turn)
         heedDoors()
         let wanted = desk.wanted.load(ordering: .acquiring)
@@ -278,6 +285,7 @@ struct Worker: ~Copyable {
 enum Token {
     static let firstSpecial: UInt32 = 0xFFFF_FFFE
     static let wake = UInt64.max
+    static let probes = UInt64.max - 1
 
     static func socket(_ slot: Slot, epoch: UInt32) -> UInt64 { UInt64(slot.number) << 32 | UInt64(epoch) }
     static func listener(_ number: Int) -> UInt64 { UInt64(firstSpecial) << 32 | UInt64(number) }

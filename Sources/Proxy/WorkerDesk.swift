@@ -26,6 +26,8 @@ final class WorkerDesk: Sendable {
     let acceptIsPaused = Atomic<Bool>(false)
     /// Handshakes with clients that this worker has begun.
     let handshakesBegun = Atomic<Int>(0)
+    /// Answers to load probes that nobody waits for.
+    let strayAnswers = Atomic<UInt64>(0)
 
     let notices = NoticeRing()
     /// Wakes the control thread when the ring is no longer empty, or was not emptied.

@@ -90,6 +90,20 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package var failedStreamsTotal: UInt64 = 0
     /// All zero where telemetry is off.
     package var telemetry = TelemetryReport()
+    package var probes = AnsweredProbesReport()
+
+    package init() {}
+}
+
+/// Load probes that came here; those that went from here are counted by upstream.
+package struct AnsweredProbesReport: Codable, Hashable, Sendable {
+    /// Where they are answered; empty where no service here is reached through a listener of this process.
+    package var address = ""
+    package var answeredTotal: UInt64 = 0
+    /// Of strangers, about services that are not here, or no questions at all; nothing was answered.
+    package var refusedTotal: UInt64 = 0
+    /// Answers to questions from here that nobody waits for, or that nobody asked.
+    package var strayAnswersTotal: UInt64 = 0
 
     package init() {}
 }

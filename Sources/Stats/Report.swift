@@ -81,6 +81,8 @@ package struct UpstreamReport: Codable, Hashable, Sendable {
     /// 16 hexadecimal digits, equal where keys have the same owners; nil where the policy has no ring or table.
     package var ringChecksum: String?
     package var retriesTotal: UInt64 = 0
+    /// Nil while nobody was asked for their load.
+    package var probes: ProbesReport?
     package var connectSeconds = QuantilesReport()
     package var firstByteSeconds = QuantilesReport()
     package var lifetimeSeconds = QuantilesReport()
@@ -95,7 +97,7 @@ package struct UpstreamReport: Codable, Hashable, Sendable {
 }
 
 extension UpstreamReport {
-    /// Writes `ring_checksum` as null where there is none.
+    /// Writes `ring_checksum` and `probes` as null where there are none.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
@@ -103,11 +105,30 @@ extension UpstreamReport {
         try container.encode(load, forKey: .load)
         try container.encode(ringChecksum, forKey: .ringChecksum)
         try container.encode(retriesTotal, forKey: .retriesTotal)
+        try container.encode(probes, forKey: .probes)
         try container.encode(connectSeconds, forKey: .connectSeconds)
         try container.encode(firstByteSeconds, forKey: .firstByteSeconds)
         try container.encode(lifetimeSeconds, forKey: .lifetimeSeconds)
         try container.encode(endpoints, forKey: .endpoints)
     }
+}
+
+/// How an upstream's endpoints were asked for their load, and whose counts its connections were placed by.
+package struct ProbesReport: Codable, Hashable, Sendable {
+    package var sentTotal: UInt64 = 0
+    package var answeredTotal: UInt64 = 0
+    /// Answered too late to be of use.
+    package var lateTotal: UInt64 = 0
+    /// Answered by somebody who could not vouch for it.
+    package var refusedTotal: UInt64 = 0
+    /// Connections that waited for answers before they were placed.
+    package var waitsTotal: UInt64 = 0
+    package var fleetPicksTotal: UInt64 = 0
+    package var localPicksTotal: UInt64 = 0
+    /// How old the load was that connections were placed by; zero before the first.
+    package var meanAgeSeconds: Double = 0
+
+    package init() {}
 }
 
 /// `GET /upstreams`.

@@ -11,6 +11,8 @@ extension Discovery {
         var weight = Weight.standard
         var zone: String?
         var health = ServiceTag.Health.passing
+        /// Where its load can be asked for.
+        var probe: SocketAddress?
     }
 
     /// Brings an upstream's endpoint of a member in line with what the member says.
@@ -25,6 +27,7 @@ extension Discovery {
                 endpoint.weight = offer.weight
                 endpoint.zone = offer.zone
                 endpoint.health = offer.health
+                endpoint.ask(at: offer.probe)
                 if members[name]?.seen.state == .alive { endpoint.condemnation = nil }
                 return refresh(endpoint, at: now)
             }
@@ -39,6 +42,7 @@ extension Discovery {
             identity: identity, upstream: place, cell: cell, weight: offer.weight, zone: offer.zone,
             health: offer.health)
         endpoint.keyPlace = upstreams[place].keys.place(of: identity.keyName)
+        endpoint.ask(at: offer.probe)
         upstreams[place].endpoints.insert(endpoint, at: position(of: name, in: place))
         members[name]?.endpoints[place] = endpoint
         endpointsByCell[cell] = endpoint
@@ -71,7 +75,8 @@ extension Discovery {
                 members[name]?.unreadable[key] = nil
                 return Offer(
                     address: tag.address(of: member.address), weight: tag.weight, zone: tag.zone ?? zone,
-                    health: tag.health)
+                    health: tag.health,
+                    probe: tag.reportsLoad ? RemoraTag.probeAddress(of: member.address, in: member.tags) : nil)
             } catch {
                 // Once for each text: gossip repeats itself.
                 if members[name]?.unreadable.updateValue(text, forKey: key) != text {
@@ -142,8 +147,7 @@ extension Discovery {
         wakes.update(endpoint, to: [endpoint.watch.nextWake, ramp.next].compactMap { $0 }.min())
         if let last, last.fitness == judgement.fitness, last.fate == judgement.fate, last.cause == judgement.cause,
             last.isKept == judgement.isKept, last.isPresent == judgement.isPresent, last.weight == endpoint.weight,
-            last.ramp == ramp.percent,
-            last.zone == endpoint.zone
+            last.ramp == ramp.percent, last.zone == endpoint.zone, last.probeForm == endpoint.probeForm
         {
             return
         }
@@ -154,7 +158,7 @@ extension Discovery {
             identity: endpoint.identity, zone: endpoint.zone, weight: endpoint.weight, ramp: ramp.percent,
             fitness: judgement.fitness, since: last?.fitness.state == state ? last?.since : now, fate: judgement.fate,
             cause: judgement.cause, isKept: judgement.isKept, isPresent: judgement.isPresent, cell: endpoint.cell,
-            kernelForm: endpoint.kernelForm)
+            kernelForm: endpoint.kernelForm, probeForm: endpoint.probeForm)
         upstreams[place].isChanged = true
         isChanged = true
     }

@@ -57,6 +57,8 @@ package final class Endpoint: Sendable {
     let record: EndpointRecord
     /// What connect(2) takes.
     let kernelForm: [UInt8]
+    /// What sendto(2) takes to ask for its load; empty where nobody there knows it.
+    let probeForm: [UInt8]
     package let fitness: Fitness
     /// Whether the last known good view holds on to it although its member is dead.
     package let isKept: Bool
@@ -81,18 +83,21 @@ package final class Endpoint: Sendable {
     package convenience init(
         identity: EndpointIdentity, zone: String? = nil, weight: Weight = .standard, ramp: Int = 100,
         fitness: Fitness, since: Instant? = nil, fate: ConnectionFate = .keep, cause: FateCause = .none,
-        isKept: Bool = false, isPresent: Bool = true, cell: LoadCells.Index
+        isKept: Bool = false, isPresent: Bool = true, cell: LoadCells.Index, probe: SocketAddress? = nil
     ) {
         self.init(
             identity: identity, zone: zone, weight: weight, ramp: ramp, fitness: fitness, since: since, fate: fate,
-            cause: cause, isKept: isKept, isPresent: isPresent, cell: cell, kernelForm: identity.address.kernelForm)
+            cause: cause, isKept: isKept, isPresent: isPresent, cell: cell, kernelForm: identity.address.kernelForm,
+            probeForm: probe?.kernelForm ?? [])
     }
 
-    /// - Parameter kernelForm: of the identity's address, made once for all that follow each other.
+    /// - Parameters:
+    ///   - kernelForm: of the identity's address, made once for all that follow each other.
+    ///   - probeForm: of an IP address, or empty.
     init(
         identity: EndpointIdentity, zone: String?, weight: Weight, ramp: Int, fitness: Fitness, since: Instant?,
         fate: ConnectionFate, cause: FateCause, isKept: Bool, isPresent: Bool, cell: LoadCells.Index,
-        kernelForm: [UInt8]
+        kernelForm: [UInt8], probeForm: [UInt8]
     ) {
         precondition((1...100).contains(ramp), "a share is 1 to 100 percent")
         self.identity = identity
@@ -107,10 +112,11 @@ package final class Endpoint: Sendable {
         self.isPresent = isPresent
         self.cell = cell
         self.kernelForm = kernelForm
+        self.probeForm = probeForm
         record = EndpointRecord(
             addressOffset: 0, addressLength: UInt16(kernelForm.count), isLocal: identity.address.isLocal, fate: fate,
             cell: cell, weight: max(1, weight.value * UInt32(ramp) / 100), ringWeight: UInt16(weight.value),
-            eligibility: .none)
+            eligibility: .none, probeLength: UInt8(probeForm.count))
     }
 
     /// What draws are made with: the weight, or its part in slow start, never zero.

@@ -44,13 +44,17 @@ package struct EndpointLoad: Hashable, Sendable {
 package final class LoadCells: @unchecked Sendable {
     @usableFromInline package typealias Index = UInt32
 
-    /// One endpoint's gauges, alone on its cache line.
+    /// One endpoint's gauges, alone on their cache line with what its own sidecar says of it.
     @frozen
     @usableFromInline
     struct Cell: ~Copyable {
         /// Outstanding in the low half, connections in the high. Neither borrows from the other: each is subtracted
         /// only by the worker that added it.
         @usableFromInline let gauges = Atomic<UInt64>(0)
+        /// See ``ReportedLoad``: when in the high bits, outstanding in the low; 0 where nothing was ever said.
+        @usableFromInline let reported = Atomic<UInt64>(0)
+        /// Connections of the same report, or of one beside it: they only break ties.
+        @usableFromInline let reportedConnections = Atomic<UInt32>(0)
     }
 
     @usableFromInline static let oneOutstanding: UInt64 = 1
@@ -101,13 +105,13 @@ package final class LoadCells: @unchecked Sendable {
     /// O(1) but for the last resort: with every cell given out, all returned ones are looked at before the answer is nil.
     package func allocate() -> Index? {
         free.withLock { free in
-            if let reused = free.takeReturned(lookingAt: 4, where: isIdle) { return reused }
+            if let reused = free.takeReturned(lookingAt: 4, where: isIdle) { return cleared(reused) }
             if free.next < capacity {
                 defer { free.next += 1 }
                 // Zero bytes are what an Atomic<Int32> of zero is.
                 return free.next
             }
-            return free.takeReturned(lookingAt: .max, where: isIdle)
+            return free.takeReturned(lookingAt: .max, where: isIdle).map(cleared)
         }
     }
 
@@ -121,6 +125,12 @@ package final class LoadCells: @unchecked Sendable {
     /// Acquires what ``unplace(_:waiting:)`` released: all counting of the last connection is over.
     private func isIdle(_ index: Index) -> Bool {
         gauges(of: index) { $0.load(ordering: .acquiring) == 0 }
+    }
+
+    /// What was said of the endpoint before is not said of the next.
+    private func cleared(_ index: Index) -> Index {
+        forgetReport(of: index)
+        return index
     }
 }
 

@@ -30,6 +30,10 @@ final class TrackedEndpoint {
     var weight: Weight
     var zone: String?
     var health: ServiceTag.Health
+    /// Where its member answers load probes; nil where that is nowhere, or its callers do not all come through there.
+    private(set) var probe: SocketAddress?
+    /// What sendto(2) takes to reach that; empty without.
+    private(set) var probeForm: [UInt8] = []
     var watch = OutlierWatch()
     /// Whether its upstream counts it among those ejected for soft failures.
     var isCountedEjected = false
@@ -53,6 +57,12 @@ final class TrackedEndpoint {
         self.zone = zone
         self.health = health
         kernelForm = identity.address.kernelForm
+    }
+
+    func ask(at probe: SocketAddress?) {
+        guard probe != self.probe else { return }
+        self.probe = probe
+        probeForm = probe?.kernelForm ?? []
     }
 }
 

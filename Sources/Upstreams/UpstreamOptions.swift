@@ -177,4 +177,12 @@ package struct UpstreamOptions: Hashable, Sendable {
         case .service, .members: []
         }
     }
+
+    /// Whose counts are compared: nobody but this process knows those of endpoints that the config names.
+    package var comparedLoad: LoadSource {
+        switch source {
+        case .fixed: .local
+        case .service, .members: load
+        }
+    }
 }

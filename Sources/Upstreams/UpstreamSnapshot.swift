@@ -46,6 +46,13 @@ package struct EndpointRecord: Sendable {
     /// As gossiped or configured: what rings and tables are built with, so that all remoras agree.
     @usableFromInline package var ringWeight: UInt16
     @usableFromInline package var eligibility: Eligibility
+    /// How long the `sockaddr` is where its load can be asked for; it follows the endpoint's own, at the next multiple
+    /// of 8. Zero where nobody there knows it.
+    @usableFromInline package var probeLength: UInt8
+
+    /// Whether a remora stands before it, knows its load and can be asked.
+    @inlinable
+    package var reportsLoad: Bool { probeLength > 0 }
 }
 
 /// An immutable upstream.
@@ -99,7 +106,7 @@ package final class UpstreamSnapshot: @unchecked Sendable {
             if endpoint.isKnown { counted.known += 1 }
             if endpoint.fitness.state == .fit { counted.fit += 1 }
             if endpoint.fitness.state == .suspect { counted.suspect += 1 }
-            counted.bytes += Self.padded(Int(endpoint.record.addressLength))
+            counted.bytes += Self.padded(endpoint.kernelForm.count) + Self.padded(endpoint.probeForm.count)
         }
         knownCount = counted.known
         fitCount = counted.fit
@@ -119,6 +126,11 @@ package final class UpstreamSnapshot: @unchecked Sendable {
             unsafe records.initializeElement(at: index, to: record)
             unsafe UnsafeMutableRawBufferPointer(rebasing: addressBytes[offset...]).copyBytes(from: endpoint.kernelForm)
             offset += Self.padded(Int(record.addressLength))
+            if record.reportsLoad {
+                unsafe UnsafeMutableRawBufferPointer(rebasing: addressBytes[offset...]).copyBytes(
+                    from: endpoint.probeForm)
+                offset += Self.padded(endpoint.probeForm.count)
+            }
             switch record.eligibility {
             case .none: break
             case .preferred:
@@ -196,7 +208,7 @@ package final class UpstreamSnapshot: @unchecked Sendable {
         }
     }
 
-    private static func padded(_ length: Int) -> Int { (length + 7) & ~7 }
+    fileprivate static func padded(_ length: Int) -> Int { (length + 7) & ~7 }
 }
 
 /// A zone's part of an upstream.
@@ -224,6 +236,8 @@ package struct SnapshotView {
     @usableFromInline package let limits: PlacementLimits
     @usableFromInline package let connectTimeout: Duration
     @usableFromInline package let connectAttempts: Int
+    /// What load probes call the service by; 0 where the upstream is of no service.
+    @usableFromInline package let service: ServiceDigest
 
     package init(_ snapshot: UpstreamSnapshot) {
         unsafe records = snapshot.records
@@ -231,6 +245,7 @@ package struct SnapshotView {
         unsafe limits = PlacementLimits(snapshot.options)
         unsafe connectTimeout = snapshot.options.connectTimeout
         unsafe connectAttempts = snapshot.options.connectAttempts
+        unsafe service = ServiceDigest(of: snapshot.options.source)
     }
 
     /// The bytes that connect(2) takes to reach an endpoint.
@@ -238,6 +253,12 @@ package struct SnapshotView {
     package func address(of record: EndpointRecord) -> UnsafeRawBufferPointer {
         let start = Int(record.addressOffset)
         return unsafe UnsafeRawBufferPointer(rebasing: addressBytes[start..<start &+ Int(record.addressLength)])
+    }
+
+    /// The bytes that sendto(2) takes to ask for an endpoint's load; none where it does not report.
+    package func probeAddress(of record: EndpointRecord) -> UnsafeRawBufferPointer {
+        let start = Int(record.addressOffset) + UpstreamSnapshot.padded(Int(record.addressLength))
+        return unsafe UnsafeRawBufferPointer(rebasing: addressBytes[start..<start + Int(record.probeLength)])
     }
 }
 

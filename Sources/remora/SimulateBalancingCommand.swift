@@ -10,8 +10,8 @@ struct SimulateBalancingCommand: ParsableCommand {
         discussion: """
             Experiments: \
             \(BalancingExperiment.allCases.map { "\($0.rawValue): \($0.question)" }.joined(separator: "; ")). \
-            Times are in mean service times. Policies are those that run in production, but for three choices, stale \
-            load and probes, which are models.
+            Times are in mean service times. Policies are those that run in production, but for three choices and stale \
+            load, which are models.
 
             Exit codes beside remora's own: 73 a file that cannot be written.
             """)

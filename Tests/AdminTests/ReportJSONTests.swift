@@ -41,8 +41,11 @@ struct ReportJSONTests {
                 "received_datagrams_total", "sent_datagrams_total", "received_bytes_total", "sent_bytes_total",
                 "refused_datagrams_total", "refused_messages_total", "read_pauses_total", "unsent_datagrams_total",
                 "accepted_streams_total", "opened_streams_total", "refused_streams_total", "failed_streams_total",
-                "last_known_good", "telemetry",
+                "last_known_good", "telemetry", "probes",
             ])
+        let answered = try #require(membership["probes"] as? [String: Any])
+        #expect(
+            Set(answered.keys) == ["address", "answered_total", "refused_total", "stray_answers_total"])
         let telemetry = try #require(membership["telemetry"] as? [String: Any])
         #expect(
             Set(telemetry.keys) == [
@@ -59,8 +62,20 @@ struct ReportJSONTests {
         let upstream = try #require((stats["upstreams"] as? [[String: Any]])?.first)
         #expect(
             Set(upstream.keys) == [
-                "name", "balance", "load", "ring_checksum", "retries_total", "connect_seconds", "first_byte_seconds",
-                "lifetime_seconds", "endpoints",
+                "name", "balance", "load", "ring_checksum", "retries_total", "probes", "connect_seconds",
+                "first_byte_seconds", "lifetime_seconds", "endpoints",
+            ])
+        // Nobody was asked, and that is said.
+        #expect(upstream["probes"] is NSNull)
+        var asking = StatsReport.example
+        asking.upstreams[0].probes = ProbesReport()
+        let asked = try #require(
+            JSONSerialization.jsonObject(with: ReportJSON.encode(asking)) as? [String: Any])
+        let probes = try #require((asked["upstreams"] as? [[String: Any]])?.first?["probes"] as? [String: Any])
+        #expect(
+            Set(probes.keys) == [
+                "sent_total", "answered_total", "late_total", "refused_total", "waits_total", "fleet_picks_total",
+                "local_picks_total", "mean_age_seconds",
             ])
         #expect(upstream["ring_checksum"] is NSNull)
         let times = try #require(upstream["connect_seconds"] as? [String: Any])

@@ -27,6 +27,21 @@ struct ReportTextTests {
                 """)
     }
 
+    @Test("Where endpoints were asked for their load, a line says what came of it")
+    func probes() {
+        var report = StatsReport.example
+        var probes = ProbesReport()
+        (probes.sentTotal, probes.answeredTotal, probes.lateTotal, probes.refusedTotal) = (30, 26, 2, 1)
+        (probes.fleetPicksTotal, probes.localPicksTotal, probes.waitsTotal) = (0, 1, 3)
+        report.upstreams[0].probes = probes
+        let head = "\nupstream ingest  p2c  load local  1 retry\n"
+        let line = "probes 30 sent, 26 answered, 2 late, 1 refused; picks 0 by fleet load (mean age -), "
+        #expect(report.text.contains(head + line + "1 by own counts; 3 waited\nTIME "))
+        (probes.fleetPicksTotal, probes.meanAgeSeconds) = (9, 0.0031)
+        report.upstreams[0].probes = probes
+        #expect(report.text.contains("; picks 9 by fleet load (mean age 3.1 ms), 1 by own counts; "))
+    }
+
     @Test("A remora without listeners or endpoints says so")
     func empty() {
         var report = StatsReport.example

@@ -23,6 +23,8 @@ final class Sidecar {
         /// A listening socket to use instead of binding one.
         var inherited: Int32?
         var seed: UInt64 = 1
+        /// Nil: no endpoint is asked for its load.
+        var probes: ProbeOptions?
         /// Where it does not, ``start()`` is the test's to call; callers wait in the queue until then.
         var startsAtOnce = true
         /// What a worker does when it has something to tell.
@@ -58,7 +60,7 @@ final class Sidecar {
         plane = try DataPlane(
             listeners: [sockets], upstreams: discovery.current, cells: cells,
             workers: setup.workers, limits: setup.limits, tls: setup.tls, seed: setup.seed,
-            noticesArrived: setup.noticesArrived)
+            probes: setup.probes, noticesArrived: setup.noticesArrived)
         address = sockets.address
         if setup.startsAtOnce { try start() }
     }

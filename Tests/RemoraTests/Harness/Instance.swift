@@ -12,15 +12,22 @@ import Vocabulary
 final class Instance: Sendable {
     let name: String
     let address: SocketAddress
+    /// How long each request takes; they are served one after the other.
+    private let service: Duration
     private let descriptor: Int32
     private let isWell = Atomic(true)
     private let isOver = Atomic(false)
     private let answered = Atomic(0)
     private let ended = DispatchSemaphore(value: 0)
 
-    /// - Parameter address: where it listens; by default where the kernel likes.
-    init(_ name: String, at address: SocketAddress = .ipv4(.loopback, port: 0)) throws {
+    /// - Parameters:
+    ///   - address: where it listens; by default where the kernel likes.
+    ///   - service: how long each request takes.
+    init(
+        _ name: String, at address: SocketAddress = .ipv4(.loopback, port: 0), service: Duration = .zero
+    ) throws {
         self.name = name
+        self.service = service
         descriptor = try Kernel.bind(address, sharingPort: false)
         try Kernel.listen(descriptor)
         self.address = try #require(Kernel.localAddress(of: descriptor))
@@ -65,6 +72,7 @@ final class Instance: Sendable {
             guard count > 0 else { return }
             request += buffer.prefix(count)
         }
+        if service > .zero { usleep(UInt32(service / .microseconds(1))) }
         let isCheck = request.starts(with: Array("GET /healthz ".utf8))
         let status = isCheck && !isWell.load(ordering: .relaxed) ? "503 Service Unavailable" : "200 OK"
         let text = "HTTP/1.1 \(status)\r\nContent-Length: \(name.utf8.count)\r\nConnection: close\r\n\r\n\(name)"
