@@ -57,9 +57,12 @@ struct Worker: ~Copyable {
     var timers: TimerWheel
     var held: HeldBytes
     var pipes: PipePool
-    var listeners: [WorkerListener]
+    /// By number; one that is closed stays for the connections that it took in.
+    var listeners: [WorkerListener] = []
     /// By listener; apart from it, which is copied for every client.
-    let sharedDoors: [SharedDoor?]
+    var sharedDoors: [SharedDoor?] = []
+    /// Of all, from zero.
+    let number: Int
     var upstreams: UpstreamDesk
     var random: SeededRandom
 
@@ -96,18 +99,17 @@ struct Worker: ~Copyable {
     var lastShortage: Instant?
 
     init(
-        desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands, limits: ProxyLimits, workers: Int,
-        cells: LoadCells, listenerCells: LoadCells,
-        listeners: [WorkerListener], sharedDoors: [SharedDoor?], upstreams: consuming UpstreamDesk, seed: UInt64
+        number: Int, of workers: Int, desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands,
+        limits: ProxyLimits, cells: LoadCells, listenerCells: LoadCells, upstreams: consuming UpstreamDesk,
+        seed: UInt64
     ) throws(SystemError) {
+        self.number = number
         self.desk = desk
         self.board = board
         self.doors = doors
         self.limits = limits
         self.cells = cells
         self.listenerCells = listenerCells
-        self.listeners = listeners
-        self.sharedDoors = sharedDoors
         self.upstreams = upstreams
         poller = try Poller(capacity: limits.eventsPerTurn)
         eventsPerTurn = Int(limits.eventsPerTurn)
@@ -136,9 +138,8 @@ struct Worker: ~Copyable {
 
     /// Serves until it is told to end, or until it is told to drain and nothing is left.
     mutating func run() {
-        upstreams.adoptLatest(random: &random)
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake)
-        for index in listeners.indices { addToPoller(listener: index) }
+        heed()
         while true {
             let count = poller.wait(milliseconds: patience())
             hear(count)
@@ -184,9 +185,11 @@ struct Worker: ~Copyable {
     /// Takes what the control thread has changed.
     private mutating func heed() {
         desk.wake.clear()
-        // The turn first: the set that is adopted then is at least the one that it came with.
+        // The turn and the listeners first: the set that is adopted then is at least the one that they came with.
         let turn = board.latestTurn
+        let listeners = desk.takeListeners()
         upstreams.adoptLatest(random: &random)
+        if let listeners { adopt(listeners) }
         heedFates(through: turn)
         heedDoors()
         let wanted = desk.wanted.load(ordering: .acquiring)

@@ -1,5 +1,5 @@
 // What a worker shares with the rest of the process: counters it writes and
-// others read, a ring of notices, and the commands of the control thread.
+// others read, a ring of notices, the listeners it is to have, and the commands of the control thread.
 
 import Reactor
 import Stats
@@ -25,6 +25,11 @@ final class WorkerDesk: Sendable {
     let hasStoppedAccepting = Atomic<Bool>(false)
     let acceptIsPaused = Atomic<Bool>(false)
 
+    /// The listeners that the worker has not taken yet, owned by this place.
+    private let listenerSet = Atomic<Unmanaged<ListenerSet>?>(nil)
+    /// The version of those that it has.
+    let adoptedListeners = Atomic<UInt64>(0)
+
     let notices = NoticeRing()
     /// Wakes the control thread when the ring is no longer empty, or was not emptied.
     private let noticesArrived: @Sendable () -> Void
@@ -45,6 +50,24 @@ final class WorkerDesk: Sendable {
         firstByteTimes = HistogramTable(rows: limits.upstreams)
         lifetimes = HistogramTable(rows: limits.upstreams)
         self.noticesArrived = noticesArrived
+    }
+
+    deinit { unsafe listenerSet.exchange(nil, ordering: .acquiring)?.release() }
+
+    /// Leaves listeners for the worker; waking it is the caller's.
+    func hand(_ set: ListenerSet) {
+        let before = unsafe listenerSet.exchange(Unmanaged.passRetained(set), ordering: .acquiringAndReleasing)
+        unsafe before?.release()
+    }
+
+    /// What was handed last, once.
+    func takeListeners() -> ListenerSet? {
+        unsafe listenerSet.exchange(nil, ordering: .acquiring)?.takeRetainedValue()
+    }
+
+    func hasAdopted(_ set: ListenerSet) {
+        adoptedListeners.store(set.version, ordering: .releasing)
+        noticesArrived()
     }
 
     func tell(_ notice: Notice) {
