@@ -5,7 +5,7 @@
 // the ready line, so that "ready" is true when it is read.
 
 import Admin
-package import Config
+import Config
 import Glibc
 import GossipNet
 import Logging
@@ -33,11 +33,13 @@ struct StartError: Error {
 
 /// Runs a node until a signal ends it.
 /// - Returns: the process's exit code.
-package func runNode(configuration: Configuration, options: RunOptions) async -> Int32 {
+/// - Parameters:
+///   - config: what `source` was read to be.
+package func runNode(_ config: ReadConfig, from source: ConfigSource, options: RunOptions) async -> Int32 {
     do {
         Kernel.ignoreBrokenPipes()
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
-        let node = try RunningNode(configuration, options)
+        let node = try RunningNode(config, source, options)
         return try await node.run(until: signals)
     } catch let error as StartError {
         return fail(error.description, error.status)
@@ -58,7 +60,10 @@ private func fail(_ line: String, _ status: Int32) -> Int32 {
 
 /// Everything that one process runs.
 private struct RunningNode {
+    /// What the process was started with.
     let configuration: Configuration
+    let config: ConfigKeeper
+    let configDesk: ConfigDesk
     let logger: Logger
     let plane: DataPlane
     let desk: ControlDesk
@@ -76,13 +81,17 @@ private struct RunningNode {
     let token: String?
 
     /// Binds every listener; nothing is accepted yet.
-    init(_ configuration: Configuration, _ options: RunOptions) throws {
+    init(_ config: ReadConfig, _ source: ConfigSource, _ options: RunOptions) throws {
+        let configuration = config.configuration
         self.configuration = configuration
         logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: options.logLevel) }
         token = try Self.readToken(configuration.admin)
         started = Kernel.now()
         let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
         let workers = options.threads ?? min(4, max(1, Kernel.processors))
+        configDesk = ConfigDesk(config, file: source.path, at: started)
+        self.config = ConfigKeeper(
+            config, from: source, desk: configDesk, workers: workers, silentPeerTimeout: limits.silentPeerTimeout)
         let cells = LoadCells()
         let discovery = try Discovery(
             upstreams: configuration.allUpstreams, cells: cells,
@@ -98,14 +107,9 @@ private struct RunningNode {
             plane = try DataPlane(
                 listeners: listeners, upstreams: discovery.current, cells: cells, workers: workers, limits: limits,
                 seed: random.next(), noticesArrived: { desk.wake.signal() })
-            let advertised =
-                configuration.membership == nil
-                ? []
-                : configuration.advertised(
-                    boundTo: Dictionary(
-                        listeners.map { ($0.options.name, $0.address) }, uniquingKeysWith: { first, _ in first }))
+            let advertised = configuration.membership == nil ? [] : configuration.advertised(at: plane.listeners)
             services = try ServiceKeeper(
-                configuration.services, advertised: advertised, listeners: configuration.inboundListeners,
+                configuration.services, advertised: advertised, listeners: plane.listeners.inbound,
                 doors: Doors(of: plane), desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
                 logger: logger)
             (fleet, fleetDesk) = try Self.fleet(configuration, services.tags, gossip, events, logger)
@@ -181,7 +185,7 @@ private struct RunningNode {
         do {
             let loop = try ControlLoop(
                 desk: desk, plane: plane, fleet: fleet, roster: roster, endpoints: endpoints, services: services,
-                events: events, signals: signals, drainPeriod: configuration.shutdown.drain, logger: logger)
+                config: config, configDesk: configDesk, events: events, signals: signals, logger: logger)
             let adminAddress = try await admin.start()
             try plane.start()
             desk.show(.serving, at: Kernel.now())
@@ -200,6 +204,7 @@ private struct RunningNode {
 
     /// Aborts what is left and gives back every address.
     private func end(_ admin: AdminServer) async {
+        desk.close()
         plane.end()
         roster?.stop()
         fleet?.end()
@@ -217,13 +222,15 @@ private struct RunningNode {
     private var source: AdminSource {
         let (desk, plane, node, started) = (desk, plane, configuration.node.name, started)
         let members: @Sendable () -> FleetSnapshot? = { [fleetDesk] in fleetDesk?.snapshot }
-        let (rosterDesk, serviceDesk) = (rosterDesk, serviceDesk)
+        let (rosterDesk, serviceDesk, configDesk) = (rosterDesk, serviceDesk, configDesk)
         return AdminSource(
             stats: {
                 let (report, snapshot) = (plane.report(), members())
-                let upstreams = zip(report.upstreams, plane.upstreams.upstreams).map { report, upstream in
+                let services = Dictionary(
+                    plane.upstreams.upstreams.map { ($0.options.name, $0.options.service) }, uniquingKeysWith: { $1 })
+                let upstreams = report.upstreams.map { report in
                     var report = report
-                    report.add(snapshot?.telemetry, of: upstream.options.service)
+                    report.add(snapshot?.telemetry, of: services[report.name] ?? nil)
                     return report
                 }
                 return StatsReport(
@@ -232,7 +239,8 @@ private struct RunningNode {
                     membership: snapshot.map {
                         MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
                     },
-                    roster: rosterDesk?.report(at: Kernel.now()))
+                    roster: rosterDesk?.report(at: Kernel.now()), stage: desk.report,
+                    config: configDesk.report(at: Kernel.now()))
             },
             members: { members().map { $0.reports(rosterDesk?.roster, at: Kernel.now()) } ?? [] },
             explain: { subject, name in
@@ -240,12 +248,25 @@ private struct RunningNode {
                 case .member:
                     members()?.explanation(
                         of: name, upstreams: plane.report().upstreams, roster: rosterDesk?.roster, at: Kernel.now())
-                case .upstream: plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now())
+                case .upstream:
+                    plane.place(ofUpstream: name).map(plane.isRetired(upstream:)) == false
+                        ? plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now()) : nil
                 }
             },
             events: events,
             readiness: { desk.readiness },
-            liveness: { desk.liveness(at: Kernel.now()) })
+            liveness: { desk.liveness(at: Kernel.now()) },
+            command: { await desk.ask(ControlRequest($0)) })
+    }
+}
+
+extension ControlRequest {
+    init(_ command: AdminCommand) {
+        switch command {
+        case .drain: self = .drain
+        case .undrain: self = .undrain
+        case .reload: self = .reload
+        }
     }
 }
 
