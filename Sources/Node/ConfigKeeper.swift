@@ -8,9 +8,11 @@
 // waits for the next, as the file may have changed since it was read.
 
 import Config
+import Dispatch
 import Proxy
 import Reactor
 import Stats
+import Stores
 import Synchronization
 import Vocabulary
 
@@ -20,11 +22,21 @@ struct PreparedConfig: Sendable {
     let plan: ReloadPlan
     /// One for each of the plan's doors; sockets are open.
     let listeners: [NextListener]
+    let roster: RosterChange
 
     /// Gives back what was bound for nothing.
     func discard() {
         for case .opens(let sockets) in listeners { sockets.close() }
     }
+}
+
+/// What becomes of who belongs to the fleet.
+enum RosterChange: Sendable {
+    case stays
+    /// Whoever is a member belongs.
+    case ends
+    /// Not started.
+    case another(RosterSource)
 }
 
 /// Why a file does not come into force: a line each, those of a file as `check` prints them.
@@ -39,6 +51,9 @@ struct ReloadRefusal: Error {
 /// For the control thread alone, but for ``desk``.
 final class ConfigKeeper {
     typealias Answer = @Sendable (CommandReport) -> Void
+
+    /// Who may wait for the next reload; one more is turned away. A disk that does not answer holds up all of them.
+    static let depth = 64
 
     private enum Stage {
         case idle
@@ -75,7 +90,14 @@ final class ConfigKeeper {
 
     /// Reads the file again, now or once the reload under way is over.
     /// - Parameter answer: called once, on the control thread; nil where nobody waits.
-    func ask(_ answer: Answer?) { later = (later ?? []) + (answer.map { [$0] } ?? []) }
+    func ask(_ answer: Answer?) {
+        let waiting = later ?? []
+        guard let answer, waiting.count >= Self.depth else {
+            later = waiting + (answer.map { [$0] } ?? [])
+            return
+        }
+        answer(CommandReport(.unavailable, "\(Self.depth) reloads are being waited for already."))
+    }
 
     /// Begins what was asked for, if nothing is under way.
     /// - Parameters:
@@ -87,7 +109,8 @@ final class ConfigKeeper {
         stage = .reading(waiting)
         let (source, current, start, result) = (source, current, start, result)
         let (workers, silentPeerTimeout) = (workers, silentPeerTimeout)
-        KernelThread.start(name: "config") {
+        // Not a kernel thread of ours: where the machine gives none, a reload can wait.
+        DispatchQueue(label: "remora.config").async {
             result.put(
                 Result { () throws(ReloadRefusal) in
                     try Self.prepare(
@@ -168,7 +191,24 @@ final class ConfigKeeper {
                 }
             }
         }
-        return PreparedConfig(config: config, plan: plan, listeners: listeners)
+        let roster: RosterChange
+        do throws(SystemError) {
+            roster = try self.roster(from: current, start: start, to: config.configuration)
+        } catch {
+            for case .opens(let sockets) in listeners { sockets.close() }
+            throw ReloadRefusal(["the roster cannot be read: \(error)"])
+        }
+        return PreparedConfig(config: config, plan: plan, listeners: listeners, roster: roster)
+    }
+
+    private static func roster(
+        from current: Configuration, start: Configuration, to next: Configuration
+    ) throws(SystemError) -> RosterChange {
+        // Where the fleet itself comes or goes, a restart is needed.
+        guard start.membership != nil, let membership = next.membership else { return .stays }
+        guard membership.roster != current.membership?.roster else { return .stays }
+        guard let options = membership.roster else { return .ends }
+        return .another(try RosterWatch.source(options, stateDirectory: start.node.stateDirectory))
     }
 
     /// That it is this process which holds an address with the same port, where that may be.

@@ -32,7 +32,8 @@ struct ControlLoop: ~Copyable {
     /// Nil: this node is a member of nothing.
     private let fleet: Fleet?
     /// Nil: whoever is a member belongs.
-    private let roster: RosterWatch?
+    private var roster: RosterWatch?
+    private let rosterDesk: RosterDesk
     private let endpoints: EndpointKeeper
     private let services: ServiceKeeper
     private let events: EventHub
@@ -45,14 +46,16 @@ struct ControlLoop: ~Copyable {
     private var shown = NodeStage.serving
 
     init(
-        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, roster: RosterWatch?, endpoints: EndpointKeeper,
-        services: ServiceKeeper, config: ConfigKeeper, configDesk: ConfigDesk, events: EventHub,
+        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, roster: RosterWatch?, rosterDesk: RosterDesk,
+        endpoints: EndpointKeeper, services: ServiceKeeper, config: ConfigKeeper, configDesk: ConfigDesk,
+        events: EventHub,
         signals: consuming SignalQueue, logger: Logger
     ) throws(SystemError) {
         self.desk = desk
         self.plane = plane
         self.fleet = fleet
         self.roster = roster
+        self.rosterDesk = rosterDesk
         self.endpoints = endpoints
         self.services = services
         self.events = events
@@ -108,6 +111,8 @@ struct ControlLoop: ~Copyable {
     private func end() {
         config.end()
         desk.close()
+        // It may be another than the process was started with.
+        roster?.stop()
     }
 
     /// Everybody's turn. Those who see come before the one who publishes what they saw.
@@ -335,7 +340,28 @@ extension ControlLoop {
                 if fleet.configure(tags: tags, interests: next.tagsOfInterest) { bear(services.tags, by: fleet) }
             }
         }
+        change(prepared.roster, at: now)
         shutdown.drainPeriod = next.shutdown.drain
+    }
+
+    private mutating func change(_ change: RosterChange, at now: Instant) {
+        switch change {
+        case .stays: return
+        case .ends:
+            roster?.stopSoon()
+            roster = nil
+            rosterDesk.clear()
+            endpoints.list(nil, at: now)
+        case .another(let source):
+            roster?.stopSoon()
+            rosterDesk.change()
+            let next = RosterWatch(
+                source, isFirst: false, isKept: config.start.node.stateDirectory != nil, desk: rosterDesk,
+                logger: logger)
+            roster = next
+            if let names = next.take() { endpoints.list(names, at: now) }
+            next.start { [desk] in desk.wake.signal() }
+        }
     }
 
     private func checkRoom(for prepared: PreparedConfig) throws(ReloadRefusal) {

@@ -72,7 +72,7 @@ private struct RunningNode {
     let fleetDesk: FleetDesk?
     /// Nil: whoever is a member belongs.
     let roster: RosterWatch?
-    let rosterDesk: RosterDesk?
+    let rosterDesk: RosterDesk
     let endpoints: EndpointKeeper
     let services: ServiceKeeper
     let serviceDesk = ServiceDesk()
@@ -115,8 +115,8 @@ private struct RunningNode {
             (fleet, fleetDesk) = try Self.fleet(configuration, services.tags, gossip, events, logger)
             var sampler = LoadSampler(configuration.inboundServices, plane: plane, at: started)
             fleet?.sampleLoads = { sampler.sample(at: $0) }
-            (roster, rosterDesk) = try Self.roster(configuration, seed: random.next(), logger)
-            fleet?.lists = { [rosterDesk] in rosterDesk?.roster.lists($0) }
+            (roster, rosterDesk) = try Self.roster(configuration, logger)
+            fleet?.lists = { [rosterDesk] in rosterDesk.roster?.lists($0) }
             endpoints = EndpointKeeper(discovery, plane: plane, events: events, logger: logger)
         } catch {
             for listener in listeners { listener.close() }
@@ -140,15 +140,12 @@ private struct RunningNode {
     }
 
     private static func roster(
-        _ configuration: Configuration, seed: UInt64, _ logger: Logger
-    ) throws -> (RosterWatch?, RosterDesk?) {
-        guard let options = configuration.membership?.roster else { return (nil, nil) }
-        let desk = RosterDesk()
-        return (
-            try RosterWatch(
-                options, stateDirectory: configuration.node.stateDirectory, desk: desk, seed: seed, logger: logger),
-            desk
-        )
+        _ configuration: Configuration, _ logger: Logger
+    ) throws(SystemError) -> (RosterWatch?, RosterDesk) {
+        guard let options = configuration.membership?.roster else { return (nil, RosterDesk(isConfigured: false)) }
+        let (directory, desk) = (configuration.node.stateDirectory, RosterDesk(isConfigured: true))
+        let source = try RosterWatch.source(options, stateDirectory: directory)
+        return (RosterWatch(source, isFirst: true, isKept: directory != nil, desk: desk, logger: logger), desk)
     }
 
     /// All of them, or none: the files of unix sockets that were made before one failed are removed.
@@ -184,7 +181,8 @@ private struct RunningNode {
         let admin = AdminServer(bind: configuration.admin.bind, token: token, source: source)
         do {
             let loop = try ControlLoop(
-                desk: desk, plane: plane, fleet: fleet, roster: roster, endpoints: endpoints, services: services,
+                desk: desk, plane: plane, fleet: fleet, roster: roster, rosterDesk: rosterDesk, endpoints: endpoints,
+                services: services,
                 config: config, configDesk: configDesk, events: events, signals: signals, logger: logger)
             let adminAddress = try await admin.start()
             try plane.start()
@@ -239,15 +237,15 @@ private struct RunningNode {
                     membership: snapshot.map {
                         MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
                     },
-                    roster: rosterDesk?.report(at: Kernel.now()), stage: desk.report,
+                    roster: rosterDesk.report(at: Kernel.now()), stage: desk.report,
                     config: configDesk.report(at: Kernel.now()))
             },
-            members: { members().map { $0.reports(rosterDesk?.roster, at: Kernel.now()) } ?? [] },
+            members: { members().map { $0.reports(rosterDesk.roster, at: Kernel.now()) } ?? [] },
             explain: { subject, name in
                 switch subject {
                 case .member:
                     members()?.explanation(
-                        of: name, upstreams: plane.report().upstreams, roster: rosterDesk?.roster, at: Kernel.now())
+                        of: name, upstreams: plane.report().upstreams, roster: rosterDesk.roster, at: Kernel.now())
                 case .upstream:
                     plane.place(ofUpstream: name).map(plane.isRetired(upstream:)) == false
                         ? plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now()) : nil

@@ -88,6 +88,7 @@ extension ReloadPlan {
         var changes = compare("upstream", current.upstreams, next.upstreams, \.name)
         changes += compare("service", current.services, next.services, \.name)
         if current.node.tags != next.node.tags { changes.append("node.tags is changed") }
+        if current.membership?.roster != next.membership?.roster { changes.append("membership.roster is changed") }
         if current.shutdown != next.shutdown { changes.append("shutdown.drain is changed") }
         return changes
     }
@@ -121,7 +122,6 @@ extension ReloadPlan {
             compare("membership.keys", old.keys == new.keys)
             compare("membership.label", old.label == new.label)
             compare("membership.telemetry", old.telemetryBytesPerSecond == new.telemetryBytesPerSecond)
-            compare("membership.roster", old.roster == new.roster)
         } else {
             compare("membership", start.membership == next.membership)
         }

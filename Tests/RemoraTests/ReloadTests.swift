@@ -212,6 +212,108 @@ struct ReloadTests {
         }
     }
 
+    @Test(
+        "Services, their weights, checks and doors, the node's tags and new sources of endpoints: the fleet sees them change"
+    )
+    func fleet() throws {
+        let hosts = [186, 187].map(LoopbackHosts.host)
+        let (instance, directory) = (try Server(), try TestDirectory())
+        func config(_ services: String, _ listeners: String, tags: String = "", upstreams: String = "") -> String {
+            """
+            node: {name: a, zone: east, tags: {\(tags)}}
+            membership:
+              bind: "\(hosts[0]):7946"
+              profile: local
+              tuning: {probe_interval: 300ms, probe_timeout: 150ms, gossip_interval: 50ms}
+            services: [\(services)]
+            upstreams: [{name: static, endpoints: ["\(instance.address)"]}\(upstreams)]
+            listeners: [{name: out, bind: "127.0.0.1:0", upstream: static}\(listeners)]
+            admin: "127.0.0.1:0"
+            """
+        }
+        let web = "{name: web, address: \"\(instance.address)\""
+        let other = try directory.write(
+            FleetConfig(name: "b", bind: "\(hosts[1]):7946", join: ["\(hosts[0]):7946"], node: ", tags: {role: db}")
+                .text,
+            as: "b.yaml")
+        try Reloadable.with(config("\(web)}", "")) { remora in
+            try RemoraProcess.with(["run", "--config", other, "--threads", "1"]) { b in
+                let admin = try b.ready().admin
+                func tags() throws -> [String: String]? { try members(admin)["a"]?.tags.filter { $0.key != "remora" } }
+                let port = try #require(instance.address.port)
+                try Wait.until(try tags(), is: ["zone": "east", "svc.web": ":\(port)"])
+                try Wait.until(try members(remora.ready.admin).count, is: 2)
+                // An inbound listener, another weight, a tag of the node, and a source that nobody had asked about
+                _ = try remora.adopt(
+                    config(
+                        "\(web), weight: 7}", ", {name: in, bind: \"\(hosts[0]):15000\", service: web}",
+                        tags: "role: web", upstreams: ", {name: db, members: {tags: {role: db}, port: 5}}"))
+                let door = "\(hosts[0]):15000"
+                try Wait.until(
+                    try tags(), is: ["zone": "east", "role": "web", "svc.web": "\(door);weight=7;load=1"])
+                _ = try connectedPair(through: try SocketAddress(parsing: door), to: instance)
+                let db = try #require(try remora.stats().upstreams.first { $0.name == "db" })
+                #expect(db.endpoints.map(\.address) == ["\(hosts[1]):5"])
+                // A check that fails, where there was none
+                _ = try remora.adopt(
+                    config(
+                        "\(web), health: {http: /no, interval: 100ms, timeout: 80ms, fall: 1}}",
+                        ", {name: in, bind: \"\(door)\", service: web}"))
+                try Wait.until(try tags(), is: ["zone": "east", "svc.web": "\(door);health=failing;load=1"])
+                // And no service at all
+                _ = try remora.adopt(config("", ""))
+                try Wait.until(try tags(), is: ["zone": "east"])
+                #expect(try remora.stats().services == [])
+            }
+        }
+    }
+
+    @Test("Another roster is in force once it was read, and the one before until then")
+    func roster() throws {
+        let hosts = [188, 189].map(LoopbackHosts.host)
+        let directory = try TestDirectory()
+        func config(_ roster: String) -> String {
+            """
+            node: {name: a}
+            membership:
+              bind: "\(hosts[0]):7946"
+              profile: local
+              tuning: {probe_interval: 300ms, probe_timeout: 150ms, gossip_interval: 50ms}\(roster)
+            upstreams: [{name: all, members: {tags: {role: db}, port: 5}}]
+            listeners: [{name: in, bind: "127.0.0.1:0", upstream: all}]
+            admin: "127.0.0.1:0"
+            """
+        }
+        func roster(_ name: String) -> String { "\n  roster: {file: \"\(directory.path)/\(name)\"}" }
+        let other = try directory.write(
+            FleetConfig(name: "b", bind: "\(hosts[1]):7946", join: ["\(hosts[0]):7946"], node: ", tags: {role: db}")
+                .text,
+            as: "b.yaml")
+        _ = try directory.write("members: [a]\n", as: "without")
+        _ = try directory.write("members: [a, b]\n", as: "with")
+        try Reloadable.with(config("")) { remora in
+            try RemoraProcess.with(["run", "--config", other, "--threads", "1"]) { _ in
+                func state() throws -> String? { try remora.stats().upstreams.first?.endpoints.first?.state }
+                try Wait.until(try state(), is: "fit")
+                _ = try remora.adopt(config(roster("without")))
+                try Wait.until(try state(), is: "unlisted")
+                // Of one that cannot be read nothing is known yet
+                _ = try remora.adopt(config(roster("missing")))
+                try Wait.until(try remora.stats().roster?.source.hasSuffix("missing"), is: true)
+                #expect(try state() == "unlisted")
+                _ = try remora.adopt(config(roster("with")))
+                try Wait.until(try state(), is: "fit")
+                // And without one whoever is a member belongs
+                _ = try remora.adopt(config(roster("without")))
+                try Wait.until(try state(), is: "unlisted")
+                let said = try remora.adopt(config(""))
+                #expect(said.contains("membership.roster is changed"))
+                try Wait.until(try state(), is: "fit")
+                #expect(try remora.stats().roster == nil)
+            }
+        }
+    }
+
     @Test("What needs a restart is said by name, the rest of the file is in force")
     func restart() throws {
         let server = try Server()
