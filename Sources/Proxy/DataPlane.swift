@@ -10,7 +10,6 @@
 import Balancing
 import Glibc
 package import Reactor
-package import Routing
 package import Stats
 import Synchronization
 package import Upstreams

@@ -17,6 +17,7 @@ enum Phase: UInt8, AtomicRepresentable, Comparable {
     static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
 }
 
+@safe
 final class WorkerDesk: Sendable {
     let wake: Wake
     /// What the control thread wants.
@@ -26,7 +27,7 @@ final class WorkerDesk: Sendable {
     let acceptIsPaused = Atomic<Bool>(false)
 
     /// The listeners that the worker has not taken yet, owned by this place.
-    private let listenerSet = Atomic<Unmanaged<ListenerSet>?>(nil)
+    private let listenerSet = unsafe Atomic<Unmanaged<ListenerSet>?>(nil)
     /// The version of those that it has.
     let adoptedListeners = Atomic<UInt64>(0)
 
