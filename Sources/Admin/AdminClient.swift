@@ -43,20 +43,31 @@ package struct AdminClient: Sendable {
     /// Asks for `path`, whatever the status of the answer.
     /// - Parameter timeout: for all of it, connecting included; being cancelled does not shorten it.
     package func get(_ path: String, timeout: Duration = .seconds(5)) async throws(Failure) -> AdminReply {
+        try await ask("GET", path, timeout)
+    }
+
+    /// The same by POST, without a body.
+    package func post(_ path: String, timeout: Duration = .seconds(60)) async throws(Failure) -> AdminReply {
+        try await ask("POST", path, timeout)
+    }
+
+    private func ask(_ method: String, _ path: String, _ timeout: Duration) async throws(Failure) -> AdminReply {
         let result = await withCheckedContinuation { continuation in
             DispatchQueue(label: "remora.admin.client").async {
                 continuation.resume(
-                    returning: Result { () throws(Failure) in try exchange(path, timeout: timeout) })
+                    returning: Result { () throws(Failure) in try exchange(method, path, timeout) })
             }
         }
         return try result.get()
     }
 
-    private func exchange(_ path: String, timeout: Duration) throws(Failure) -> AdminReply {
+    private func exchange(_ method: String, _ path: String, _ timeout: Duration) throws(Failure) -> AdminReply {
         let stream = try ClientStream.connected(to: address, timeout: timeout)
         let authorization = token.map { "Authorization: Bearer \($0)\r\n" } ?? ""
         let host = address.port == nil ? "localhost" : "\(address)"
-        try stream.send("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\(authorization)Connection: close\r\n\r\n")
+        let length = method == "GET" ? "" : "Content-Length: 0\r\n"
+        try stream.send(
+            "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\n\(authorization)\(length)Connection: close\r\n\r\n")
 
         var reader = HeadReader(limit: Self.longestHead)
         while true {

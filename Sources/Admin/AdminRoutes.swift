@@ -109,7 +109,27 @@ extension AdminRoutes {
                 let (ready, line) = source.readiness()
                 return .text(ready ? .ok : .serviceUnavailable, line)
             },
-        ]
+        ] + commands(for: source)
+    }
+
+    /// What is asked for by POST alone: a page that somebody looks at, or fetches ahead, changes nothing.
+    private static func commands(for source: AdminSource) -> [AdminRoute] {
+        AdminCommand.allCases.map { command in
+            AdminRoute(path: "/\(command.rawValue)", method: .POST) { _ in
+                let report = await source.command(command)
+                return .json(try ReportJSON.encode(report), status: HTTPStatusCode(report.outcome))
+            }
+        }
+    }
+}
+
+extension HTTPStatusCode {
+    fileprivate init(_ outcome: CommandReport.Outcome) {
+        switch outcome {
+        case .done: self = .ok
+        case .refused: self = .unprocessableContent
+        case .unavailable: self = .serviceUnavailable
+        }
     }
 }
 
@@ -130,8 +150,8 @@ extension HTTPResponse {
         return answer(status, type: "text/plain; charset=utf-8", Data("\(line)\n".utf8))
     }
 
-    static func json(_ body: Data) -> HTTPResponse {
-        answer(.ok, type: "application/json", body)
+    static func json(_ body: Data, status: HTTPStatusCode = .ok) -> HTTPResponse {
+        answer(status, type: "application/json", body)
     }
 
     static func events(_ events: AsyncStream<EventHub.Event>) -> HTTPResponse {

@@ -4,6 +4,11 @@
 
 package import Stats
 
+/// What an operator can have a running remora do.
+package enum AdminCommand: String, CaseIterable, Sendable {
+    case drain, undrain, reload
+}
+
 package struct AdminSource: Sendable {
     /// Everything there is to show. Called on a thread of its own, one call at a time; it may take long.
     package var stats: @Sendable () -> StatsReport
@@ -17,6 +22,8 @@ package struct AdminSource: Sendable {
     package var readiness: @Sendable () -> (ready: Bool, line: String)
     /// Whether this process works at all, and one line why. Called on the shared thread pool: must not block.
     package var liveness: @Sendable () -> (live: Bool, line: String)
+    /// Does what was asked, and returns once it is done.
+    package var command: @Sendable (AdminCommand) async -> CommandReport
 
     package init(
         stats: @escaping @Sendable () -> StatsReport,
@@ -24,7 +31,10 @@ package struct AdminSource: Sendable {
         explain: @escaping @Sendable (ExplanationReport.Subject, String) -> ExplanationReport? = { _, _ in nil },
         events: EventHub = EventHub(),
         readiness: @escaping @Sendable () -> (ready: Bool, line: String),
-        liveness: @escaping @Sendable () -> (live: Bool, line: String)
+        liveness: @escaping @Sendable () -> (live: Bool, line: String),
+        command: @escaping @Sendable (AdminCommand) async -> CommandReport = { _ in
+            CommandReport(.unavailable, "Nothing runs here that could do that.")
+        }
     ) {
         self.stats = stats
         self.members = members
@@ -32,6 +42,7 @@ package struct AdminSource: Sendable {
         self.events = events
         self.readiness = readiness
         self.liveness = liveness
+        self.command = command
     }
 }
 

@@ -24,6 +24,10 @@ package final class EventHub: Sendable {
         case view(ViewEvent)
         /// One beside this node.
         case service(ServiceReport)
+        /// Another config is in force, or was refused.
+        case config(ConfigReport)
+        /// The node has gone a step on its way in or out.
+        case stage(StageReport)
         /// Nothing; see ``EventHub/beat``.
         case beat
     }
@@ -117,6 +121,8 @@ extension EventHub.Event {
             case .endpoint(let report): try Self.text("endpoint", report)
             case .view(let report): try Self.text("view", report)
             case .service(let report): try Self.text("service", report)
+            case .config(let report): try Self.text("config", report)
+            case .stage(let report): try Self.text("stage", report)
             }
         }
     }

@@ -4,10 +4,13 @@ package import Stats
 
 extension MembersReport {
     /// A table, one line for each member; plain text, whatever the terminal.
-    package var text: String {
+    package var text: String { text(colours: false) }
+
+    /// - Parameter colours: whether states are coloured.
+    package func text(colours: Bool) -> String {
         guard !members.isEmpty else { return "no members: this node's config has no membership\n" }
         var table = TextTable(
-            .left("NAME"), .left("ADDRESS"), .left("STATE"), .right("SINCE"), .right("INCARNATION"), .left("ZONE"),
+            .left("NAME"), .left("ADDRESS"), .state("STATE"), .right("SINCE"), .right("INCARNATION"), .left("ZONE"),
             .left("REMORA"), .left("TAGS"))
         for member in members {
             let tags = member.tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
@@ -16,6 +19,6 @@ extension MembersReport {
                 "\(member.incarnation)", member.zone ?? "-", member.remora ? "yes" : "no",
                 tags.isEmpty ? "-" : tags.joined(separator: ","))
         }
-        return table.text
+        return table.text(colours: colours)
     }
 }

@@ -42,6 +42,9 @@ package enum ReportJSON {
         return try encoder.encode(report) + Data("\n".utf8)
     }
 
+    /// The same, for who writes it to stdout.
+    package static func bytes(of report: some Encodable) throws -> [UInt8] { Array(try encode(report)) }
+
     package static func decode<Report: Decodable>(_ type: Report.Type, from body: [UInt8]) throws -> Report {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase

@@ -4,16 +4,19 @@ package import Stats
 
 extension StatsReport {
     /// Tables of listeners and upstreams; plain text, whatever the terminal.
-    package var text: String {
+    package var text: String { text(colours: false) }
+
+    /// - Parameter colours: whether states are coloured.
+    package func text(colours: Bool) -> String {
         let head =
             "\(TextTable.printable(node))  remora \(TextTable.printable(version))  up \(HumanUnits.duration(uptimeSeconds))\n"
-        return ([head, listenersText] + upstreams.map(\.text)).joined(separator: "\n")
+        return ([head, listenersText(colours)] + upstreams.map { $0.text(colours) }).joined(separator: "\n")
     }
 
-    private var listenersText: String {
+    private func listenersText(_ colours: Bool) -> String {
         guard !listeners.isEmpty else { return "no listeners\n" }
         var table = TextTable(
-            .left("LISTENER"), .left("ADDRESS"), .left("UPSTREAM"), .left("STATE"), .right("CONNECTIONS"),
+            .left("LISTENER"), .left("ADDRESS"), .left("UPSTREAM"), .state("STATE"), .right("CONNECTIONS"),
             .right("TOTAL"), .right("REFUSED"), .right("ABORTED"), .right("RECEIVED"), .right("SENT"))
         for listener in listeners {
             table.add(
@@ -22,21 +25,26 @@ extension StatsReport {
                 "\(listener.abortedTotal)", HumanUnits.bytes(listener.receivedBytesTotal),
                 HumanUnits.bytes(listener.sentBytesTotal))
         }
-        return table.text
+        return table.text(colours: colours)
     }
 }
 
 extension UpstreamsReport {
     /// Tables of each upstream; plain text, whatever the terminal.
-    package var text: String { upstreams.isEmpty ? "no upstreams\n" : upstreams.map(\.text).joined(separator: "\n") }
+    package var text: String { text(colours: false) }
+
+    /// - Parameter colours: whether states are coloured.
+    package func text(colours: Bool) -> String {
+        upstreams.isEmpty ? "no upstreams\n" : upstreams.map { $0.text(colours) }.joined(separator: "\n")
+    }
 }
 
 extension UpstreamReport {
-    fileprivate var text: String {
+    fileprivate func text(_ colours: Bool) -> String {
         let retries = "\(retriesTotal) \(retriesTotal == 1 ? "retry" : "retries")"
         let ring = ringChecksum.map { "  ring \(TextTable.printable($0))" } ?? ""
         let title = "upstream \(TextTable.printable(name))  \(balance)\(ring)  load \(load)  \(retries)\n"
-        return title + (probes?.text ?? "") + timesText + "\n" + endpointsText
+        return title + (probes?.text ?? "") + timesText + "\n" + endpointsText(colours)
     }
 
     private var timesText: String {
@@ -56,10 +64,10 @@ extension UpstreamReport {
         return table.text
     }
 
-    private var endpointsText: String {
+    private func endpointsText(_ colours: Bool) -> String {
         guard !endpoints.isEmpty else { return "no endpoints\n" }
         var table = TextTable(
-            .left("ENDPOINT"), .left("MEMBER"), .left("ZONE"), .left("STATE"), .right("WEIGHT"), .right("OUTSTANDING"),
+            .left("ENDPOINT"), .left("MEMBER"), .left("ZONE"), .state("STATE"), .right("WEIGHT"), .right("OUTSTANDING"),
             .right("CONNECTIONS"), .right("TOTAL"), .right("FAILURES"), .right("RECEIVED"), .right("SENT"),
             .left("REASON"))
         for endpoint in endpoints {
@@ -69,7 +77,7 @@ extension UpstreamReport {
                 "\(endpoint.failuresTotal)", HumanUnits.bytes(endpoint.receivedBytesTotal),
                 HumanUnits.bytes(endpoint.sentBytesTotal), endpoint.reason)
         }
-        return table.text
+        return table.text(colours: colours)
     }
 }
 
@@ -84,8 +92,8 @@ extension ProbesReport {
 }
 
 /// Numbers as people say them: about three digits and a unit.
-enum HumanUnits {
-    static func bytes(_ count: UInt64) -> String {
+package enum HumanUnits {
+    package static func bytes(_ count: UInt64) -> String {
         guard count >= 1024 else { return "\(count) B" }
         var value = Double(count) / 1024
         for unit in ["KiB", "MiB", "GiB", "TiB", "PiB"] {
@@ -97,7 +105,7 @@ enum HumanUnits {
     }
 
     /// - Parameter seconds: not negative.
-    static func duration(_ seconds: Double) -> String {
+    package static func duration(_ seconds: Double) -> String {
         switch seconds {
         case ..<0.000_999_5: "\(decimal(seconds * 1e6, places: 0)) µs"
         case ..<0.999_95: "\(decimal(seconds * 1e3, places: 1)) ms"

@@ -29,9 +29,13 @@ package enum ConfigFile {
     ///
     /// A file that cannot be read, is larger than ``mostBytes`` or is no UTF-8 is a fault like any other.
     package static func load(path: String, hostName: String) throws(ConfigFaults) -> Configuration {
-        let text: String
+        try parse(try text(at: path), file: path, hostName: hostName)
+    }
+
+    /// What a file holds, as ``load(path:hostName:)`` reads it.
+    package static func text(at path: String) throws(ConfigFaults) -> String {
         do throws(UnreadableFile) {
-            text = try String(contentsOf: path, atMost: mostBytes)
+            return try String(contentsOf: path, atMost: mostBytes)
         } catch {
             var log = FaultLog(file: path)
             switch error {
@@ -41,7 +45,6 @@ package enum ConfigFile {
             }
             throw ConfigFaults(log)
         }
-        return try parse(text, file: path, hostName: hostName)
     }
 
     private static let emptiness = "the file is empty; a config has at least one listener, and an upstream for it"

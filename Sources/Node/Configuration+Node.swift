@@ -2,6 +2,7 @@
 
 import Config
 import Gossip
+import Proxy
 import Routing
 import Upstreams
 import Vocabulary
@@ -32,13 +33,11 @@ extension Configuration {
         return names
     }
 
-    /// The places of inbound listeners, by the names of their services.
-    var inboundListeners: [String: Int] {
-        var places: [String: Int] = [:]
-        for (place, listener) in listeners.enumerated() {
-            if case .service(let name) = listener.target { places[name] = place }
-        }
-        return places
+    /// What the fleet is told of the services, once listeners are open; nothing where there is no fleet.
+    func advertised(at listeners: [OpenListener]) -> [AdvertisedService] {
+        advertised(
+            boundTo: Dictionary(
+                listeners.map { ($0.options.name, $0.address) }, uniquingKeysWith: { first, _ in first }))
     }
 
     /// The services with an inbound listener, and the upstreams of their instances.
@@ -51,5 +50,16 @@ extension Configuration {
         var options = LastKnownGood.Options()
         if let membership { options.silence = max(options.silence, membership.gossip.probeInterval * 5) }
         return options
+    }
+}
+
+extension [OpenListener] {
+    /// The numbers of inbound listeners, by the names of their services.
+    var inbound: [String: Int] {
+        var numbers: [String: Int] = [:]
+        for listener in self {
+            if case .service(let name) = listener.options.target { numbers[name] = listener.number }
+        }
+        return numbers
     }
 }

@@ -1,14 +1,17 @@
-// The control thread: signals, notices, and the stages of a shutdown.
+// The control thread: signals, notices, another config, and the stages of a drain and of a shutdown.
 //
 // Gossip is driven from here, and later agents (health checks, the roster) too, by
 // the same poller; so nothing on this thread may block, and each does a bounded
 // amount of work at a time.
 
 import Admin
+import Config
 import Glibc
+import GossipWire
 import Logging
 import Proxy
 import Reactor
+import Stats
 import Upstreams
 import Vocabulary
 
@@ -29,34 +32,44 @@ struct ControlLoop: ~Copyable {
     /// Nil: this node is a member of nothing.
     private let fleet: Fleet?
     /// Nil: whoever is a member belongs.
-    private let roster: RosterWatch?
+    private var roster: RosterWatch?
+    private let rosterDesk: RosterDesk
     private let endpoints: EndpointKeeper
     private let services: ServiceKeeper
+    /// Nil: nobody can ask for a load here.
+    private let responder: ProbeResponder?
     private let events: EventHub
     private var nextBeat: Instant
-    private let drainPeriod: Duration
+    private let config: ConfigKeeper
+    private let configDesk: ConfigDesk
     private var notices: NoticeLog
+    private var drain: NodeDrain
     private var shutdown: Shutdown
     private var shown = NodeStage.serving
 
     init(
-        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, roster: RosterWatch?, endpoints: EndpointKeeper,
-        services: ServiceKeeper, events: EventHub, signals: consuming SignalQueue, drainPeriod: Duration,
-        logger: Logger
+        desk: ControlDesk, plane: DataPlane, fleet: Fleet?, roster: RosterWatch?, rosterDesk: RosterDesk,
+        endpoints: EndpointKeeper, services: ServiceKeeper, responder: ProbeResponder?, config: ConfigKeeper, configDesk: ConfigDesk,
+        events: EventHub,
+        signals: consuming SignalQueue, logger: Logger
     ) throws(SystemError) {
         self.desk = desk
         self.plane = plane
         self.fleet = fleet
         self.roster = roster
+        self.rosterDesk = rosterDesk
         self.endpoints = endpoints
         self.services = services
+        self.responder = responder
         self.events = events
         nextBeat = Kernel.now() + EventHub.beat
         self.logger = logger
         self.signals = signals
-        self.drainPeriod = drainPeriod
-        shutdown = Shutdown(drainPeriod: drainPeriod, round: fleet?.round ?? .zero)
-        notices = NoticeLog(listeners: plane.listeners.map(\.options.name), logger: logger)
+        self.config = config
+        self.configDesk = configDesk
+        drain = NodeDrain(round: fleet?.round ?? .zero)
+        shutdown = Shutdown(drainPeriod: config.current.shutdown.drain, round: fleet?.round ?? .zero)
+        notices = NoticeLog(logger: logger) { [plane] in plane.name(ofListener: $0) }
         poller = try Poller(capacity: 8)
         poller.addLevel(of: self.signals.descriptor, token: Token.signals.rawValue)
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake.rawValue)
@@ -76,8 +89,9 @@ struct ControlLoop: ~Copyable {
         }
         while true {
             let now = Kernel.now()
+            while let step = drain.proceed(drainFacts, at: now) { carryOut(step) }
             while let step = shutdown.proceed(facts, at: now) { carryOut(step) }
-            announce(shutdown.stage(facts), at: now)
+            announce(shutdown.hasBegun ? shutdown.stage(facts) : drain.stage(drainFacts), at: now)
             if shown == .over { break }
             let count = poller.wait(milliseconds: patience(at: now))
             for index in 0..<count {
@@ -87,16 +101,27 @@ struct ControlLoop: ~Copyable {
                 case .fleet, .services: break
                 case .signals:
                     while let signal = signals.next() {
-                        guard heed(signal) else { return }
+                        guard heed(signal) else { return end() }
                     }
                 }
             }
             turn()
         }
+        end()
+    }
+
+    /// Nobody is to wait for an answer any longer.
+    private func end() {
+        config.end()
+        desk.close()
+        // It may be another than the process was started with.
+        roster?.stop()
     }
 
     /// Everybody's turn. Those who see come before the one who publishes what they saw.
     private mutating func turn() {
+        for (request, answer) in desk.takeRequests() { heed(request, answer) }
+        turnConfig()
         fleet?.turn()
         services.turn(at: Kernel.now())
         let now = Kernel.now()
@@ -134,11 +159,20 @@ struct ControlLoop: ~Copyable {
             isTelling: fleet?.isTelling ?? false, connections: plane.drainStage, hasLeft: fleet?.hasLeft ?? true)
     }
 
+    private var drainFacts: NodeDrain.Facts {
+        let listeners = drain.hasBegun ? services.inboundListeners : []
+        return NodeDrain.Facts(
+            isTelling: fleet?.isTelling ?? false, doorsAreClosed: listeners.allSatisfy(plane.isClosed(listener:)),
+            connections: listeners.reduce(0) { $0 + plane.connections(ofListener: $1) })
+    }
+
     /// How long to sleep, in milliseconds; rounded up, or the loop would turn for nothing until a moment has come.
     private func patience(at now: Instant) -> Int32 {
-        var wanted = shutdown.hasBegun ? Self.beat / 10 : Self.beat
+        let isOnTheWay = shutdown.hasBegun || drain.hasBegun && shown != .drained
+        var wanted = isOnTheWay ? Self.beat / 10 : Self.beat
         let moments = [
-            shutdown.nextMoment(after: now), fleet?.nextWake, services.nextWake, endpoints.nextWake,
+            shutdown.nextMoment(after: now), drain.nextMoment(after: now), fleet?.nextWake, services.nextWake,
+            endpoints.nextWake,
         ]
         for moment in moments.compactMap(\.self) {
             let milliseconds = (moment - now).wholeNanoseconds.addingSaturating(999_999) / 1_000_000
@@ -150,16 +184,54 @@ struct ControlLoop: ~Copyable {
     /// - Returns: false when everything is to end at once.
     private mutating func heed(_ signal: Int32) -> Bool {
         if signal == SIGHUP {
-            logger.warning("SIGHUP: reloading is not available yet; restart to apply a changed config")
+            if !shutdown.hasBegun { config.ask(nil) }
             return true
         }
         if shutdown.hasBegun {
             logger.warning("a second signal: ending at once; \(plane.connections) connections are aborted")
             return false
         }
-        logger.notice("draining for at most \(drainPeriod); another signal ends at once")
-        carryOut(shutdown.begin(advertises: services.advertises && fleet?.hasCompany ?? false, at: Kernel.now()))
+        logger.notice("draining for at most \(shutdown.drainPeriod); another signal ends at once")
+        carryOut(shutdown.begin(advertises: hasToTell && !drain.isAnnounced, at: Kernel.now()))
         return true
+    }
+
+    /// Whether anybody has to hear of a drain first.
+    private var hasToTell: Bool { services.advertises && fleet?.hasCompany ?? false }
+
+    private mutating func heed(_ request: ControlRequest, _ answer: @escaping @Sendable (CommandReport) -> Void) {
+        guard !shutdown.hasBegun else {
+            answer(CommandReport(.unavailable, "This remora is ending; nothing else can be asked of it."))
+            return
+        }
+        switch request {
+        case .reload: config.ask(answer)
+        case .drain:
+            if let step = drain.begin(advertises: hasToTell, at: Kernel.now()) {
+                logger.notice("draining because it was asked for; undrain takes it back")
+                carryOut(step)
+            }
+            let stage = drain.stage(drainFacts)
+            desk.show(stage, notes: notes(at: Kernel.now()), at: Kernel.now())
+            answer(CommandReport(.done, desk.readiness.line))
+        case .undrain:
+            guard drain.undo() else { return answer(CommandReport(.done, "Nothing was draining.")) }
+            services.undrain(at: Kernel.now())
+            logger.notice("the drain is taken back")
+            desk.show(.serving, notes: notes(at: Kernel.now()), at: Kernel.now())
+            answer(CommandReport(.done, desk.readiness.line))
+        }
+    }
+
+    private func carryOut(_ step: NodeDrain.Step) {
+        switch step {
+        case .announce:
+            logger.notice("telling the fleet that the services here drain")
+            services.drain()
+        case .closeDoors:
+            services.drain()
+            services.closeDoors()
+        }
     }
 
     private func carryOut(_ step: Shutdown.Step) {
@@ -180,15 +252,136 @@ struct ControlLoop: ~Copyable {
     }
 
     private mutating func announce(_ stage: NodeStage, at now: Instant) {
-        desk.show(stage, notes: [endpoints.note, roster?.note(at: now)].compactMap(\.self), at: now)
+        desk.show(stage, notes: notes(at: now), at: now)
         guard stage != shown else { return }
+        events.publish(.stage(desk.report))
         if case .finishing = shown, case .finishing = stage {
             // The number falls; each step is on /ready, not in the log.
         } else if case .finishing(let left) = stage {
             logger.notice("listeners are closed; \(left) connections are left")
         } else if stage == .over {
             logger.notice("drained")
+        } else if stage == .drained {
+            logger.notice("drained: no connection is left; undrain takes it back")
         }
         shown = stage
+    }
+
+    /// What an operator should know though it keeps the node from nothing.
+    private func notes(at now: Instant) -> [String] {
+        [endpoints.note, roster?.note(at: now)].compactMap(\.self) + configDesk.notes
+    }
+}
+
+// MARK: - Another config
+
+extension ControlLoop {
+    /// Lines of faults that the log gets of a config.
+    private static let mostFaults = 20
+
+    private mutating func turnConfig() {
+        if let result = config.take() { apply(result, at: Kernel.now()) }
+        // The listeners of the last one first: see ListenerTable.
+        guard plane.hasAdoptedListeners else { return }
+        config.confirm()
+        guard !shutdown.hasBegun else { return }
+        config.beginIfAsked(open: plane.listeners) { [desk] in desk.wake.signal() }
+    }
+
+    private mutating func apply(_ result: Result<PreparedConfig, ReloadRefusal>, at now: Instant) {
+        var outcome = result
+        if case .success(let prepared) = result {
+            do throws(ReloadRefusal) {
+                try swap(in: prepared, at: now)
+            } catch {
+                prepared.discard()
+                outcome = .failure(error)
+            }
+        }
+        let report = config.settle(outcome, at: now)
+        for change in report.changes { logger.notice("config: \(change)") }
+        for setting in report.needsRestart { logger.warning("config: \(setting) needs a restart: it is as it was") }
+        for fault in report.faults.prefix(Self.mostFaults) { logger.error("config: \(fault)") }
+        switch report.outcome {
+        case .done:
+            logger.notice("config: read again; \(report.changes.isEmpty ? "nothing has changed" : "it is in force")")
+        case .refused, .unavailable: logger.error("config: refused; the one before stays in force")
+        }
+        events.publish(.config(configDesk.report(at: now)))
+    }
+
+    /// Makes another config the one in force: all of it, or nothing.
+    private mutating func swap(in prepared: PreparedConfig, at now: Instant) throws(ReloadRefusal) {
+        guard !shutdown.hasBegun else { throw ReloadRefusal(["this remora is ending"]) }
+        let next = prepared.config.configuration
+        try checkRoom(for: prepared)
+        if let fleet {
+            // Members first: an upstream that is new has its endpoints in the very set that brings it.
+            fleet.follow(more: next.tagsOfInterest)
+            endpoints.take(fleet.takeChanges(), at: now)
+        }
+        let named = Set(next.allUpstreams.map(\.name))
+        do throws(OutOfLoadCells) {
+            try endpoints.configure(next.allUpstreams, at: now) { [plane] set in
+                plane.configure(set, named: named, listeners: prepared.listeners)
+            }
+        } catch {
+            throw ReloadRefusal([
+                "upstream \(error.upstream): there is room for \(error.capacity) endpoints, those included that are about to go"
+            ])
+        }
+        let listeners = plane.listeners
+        services.configure(
+            next.services, advertised: fleet == nil ? [] : next.advertised(at: listeners),
+            listeners: listeners.inbound)
+        if let fleet {
+            var sampler = LoadSampler(next.inboundServices, plane: plane, at: now)
+            fleet.sampleLoads = { sampler.sample(at: $0) }
+            responder?.answer(for: next.inboundServices)
+            if var tags = next.membership?.tags {
+                // Others know from our start on where we stand.
+                tags[MemberTag.zone] = config.start.node.zone
+                if fleet.configure(tags: tags, interests: next.tagsOfInterest) { bear(services.tags, by: fleet) }
+            }
+        }
+        change(prepared.roster, at: now)
+        shutdown.drainPeriod = next.shutdown.drain
+    }
+
+    private mutating func change(_ change: RosterChange, at now: Instant) {
+        switch change {
+        case .stays: return
+        case .ends:
+            roster?.stopSoon()
+            roster = nil
+            rosterDesk.clear()
+            endpoints.list(nil, at: now)
+        case .another(let source):
+            roster?.stopSoon()
+            rosterDesk.change()
+            let next = RosterWatch(
+                source, isFirst: false, isKept: config.start.node.stateDirectory != nil, desk: rosterDesk,
+                logger: logger)
+            roster = next
+            if let names = next.take() { endpoints.list(names, at: now) }
+            next.start { [desk] in desk.wake.signal() }
+        }
+    }
+
+    private func checkRoom(for prepared: PreparedConfig) throws(ReloadRefusal) {
+        let opening = prepared.plan.doors.count { if case .opens = $0 { true } else { false } }
+        let room = plane.roomForListeners()
+        if opening > room {
+            throw ReloadRefusal([
+                "\(opening) listeners are new and there is room for \(room), as closed ones keep theirs until their last connection has ended; try again later"
+            ])
+        }
+        let known = Set(plane.upstreams.upstreams.map(\.options.name))
+        let new = prepared.config.configuration.allUpstreams.count { !known.contains($0.name) }
+        if known.count + new > plane.roomForUpstreams {
+            throw ReloadRefusal([
+                "\(new) upstreams are new and \(known.count) have been since the start, of \(plane.roomForUpstreams) in all; restart"
+            ])
+        }
     }
 }

@@ -61,6 +61,20 @@ final class EndpointKeeper {
         discovery.observe(observation, at: now, reading: plane.counts(ofCell:))
     }
 
+    // MARK: Another config
+
+    /// Takes the upstreams of another config.
+    /// - Parameter publish: makes the set that follows from it the workers', with whatever has to agree with it.
+    /// - Throws: nothing was changed.
+    func configure(
+        _ upstreams: [UpstreamOptions], at now: Instant, publish: (UpstreamSet) -> Void
+    ) throws(OutOfLoadCells) {
+        let set = try discovery.configure(upstreams, at: now)
+        hasOldSets = true
+        publish(set)
+        tell(at: now)
+    }
+
     // MARK: What follows
 
     /// When ``turn(at:)`` wants to be called.

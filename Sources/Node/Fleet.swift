@@ -57,6 +57,8 @@ struct FleetSnapshot: Sendable {
     let viewChecksum: UInt64
     /// Nil where telemetry is off.
     let telemetry: Telemetry?
+    /// Whether somebody of the fleet is known, or there is nobody to be asked.
+    let hasJoined: Bool
 
     struct Telemetry: Sendable {
         let summary: LoadReports.Summary
@@ -94,9 +96,13 @@ final class Fleet {
     private let events: EventHub
     private let seeds: [PeerAddress]
     private let name: String
-    private let baseTags: SerfTags
+    /// Those of the config.
+    /// That this is a remora, and where it answers load probes.
+    private let remoraTag: (name: String, value: String)
+    private var baseTags: SerfTags
     /// Tags that discovery reads; a fleet's others are not kept once more for it.
-    private let interests: Set<String>
+    private var interests: Set<String>
+    private var wasAnswered = false
     /// What has changed since it was last taken, in the order in which it happened.
     private var changes: [FleetChange] = []
     private var log: FleetLog
@@ -146,7 +152,8 @@ final class Fleet {
         gossip.seeds = seeds
         self.name = name
         round = options.gossip.gossipInterval
-        baseTags = options.tags.adding([(MemberTag.remora, MemberTag.remoraValue(probePort: probePort))])
+        remoraTag = (MemberTag.remora, MemberTag.remoraValue(probePort: probePort))
+        baseTags = options.tags.adding([remoraTag])
         self.interests = interests
         var random = SystemRandomNumberGenerator()
         let core = try SerfAgent(
@@ -172,6 +179,9 @@ final class Fleet {
         log.write(event, names: driver.directory, because: reason(of: event), at: Kernel.now())
         note(event)
         switch event {
+        case .member(.seedJoined(let seed)):
+            wasAnswered = true
+            publish(.seedJoined(seed))
         case .member(.user(let body, _)):
             if LoadMessage.isOne(body.span) { loads?.receive(body.span, at: Kernel.now()) }
         case .member(let event): publish(event)
@@ -237,6 +247,27 @@ final class Fleet {
     func takeChanges() -> [FleetChange] {
         defer { changes.removeAll(keepingCapacity: true) }
         return changes
+    }
+
+    /// Hands on tags of other names too, of every member at once.
+    func follow(more names: Set<String>) {
+        guard !names.isSubset(of: interests) else { return }
+        interests.formUnion(names)
+        var ids: [MemberID] = []
+        driver.core.forEachMember { ids.append($0.id) }
+        for id in ids { noteMember(id) }
+    }
+
+    /// Takes what another config says of it, whose tags are followed already.
+    /// - Parameters:
+    ///   - tags: the config's own.
+    ///   - interests: names of tags that ``takeChanges()`` hands on.
+    /// - Returns: whether this node is to bear other tags, see ``bear(_:)``.
+    func configure(tags: SerfTags, interests: Set<String>) -> Bool {
+        self.interests = interests
+        let tags = tags.adding([remoraTag])
+        defer { baseTags = tags }
+        return tags != baseTags
     }
 
     /// Bears these tags beside the config's from now on.
@@ -377,7 +408,7 @@ final class Fleet {
                 name: name, members: members, provenances: provenances, counters: driver.counters,
                 incarnation: core.incarnation, present: core.present,
                 healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum,
-                telemetry: telemetry(at: now)))
+                telemetry: telemetry(at: now), hasJoined: wasAnswered || seeds.isEmpty || core.present > 1))
     }
 }
 

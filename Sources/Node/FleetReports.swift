@@ -70,6 +70,7 @@ extension MembershipReport {
             }
         }
         incarnation = snapshot.incarnation
+        joined = snapshot.hasJoined
         healthScore = snapshot.healthScore
         queued = snapshot.queued
         let digits = String(snapshot.viewChecksum, radix: 16)

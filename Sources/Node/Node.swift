@@ -6,7 +6,7 @@
 
 import Admin
 import Balancing
-package import Config
+import Config
 import Glibc
 import GossipNet
 import Logging
@@ -34,11 +34,13 @@ struct StartError: Error {
 
 /// Runs a node until a signal ends it.
 /// - Returns: the process's exit code.
-package func runNode(configuration: Configuration, options: RunOptions) async -> Int32 {
+/// - Parameters:
+///   - config: what `source` was read to be.
+package func runNode(_ config: ReadConfig, from source: ConfigSource, options: RunOptions) async -> Int32 {
     do {
         Kernel.ignoreBrokenPipes()
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
-        let node = try RunningNode(configuration, options)
+        let node = try RunningNode(config, source, options)
         return try await node.run(until: signals)
     } catch let error as StartError {
         return fail(error.description, error.status)
@@ -59,7 +61,10 @@ private func fail(_ line: String, _ status: Int32) -> Int32 {
 
 /// Everything that one process runs.
 private struct RunningNode {
+    /// What the process was started with.
     let configuration: Configuration
+    let config: ConfigKeeper
+    let configDesk: ConfigDesk
     let logger: Logger
     let plane: DataPlane
     let desk: ControlDesk
@@ -68,7 +73,7 @@ private struct RunningNode {
     let fleetDesk: FleetDesk?
     /// Nil: whoever is a member belongs.
     let roster: RosterWatch?
-    let rosterDesk: RosterDesk?
+    let rosterDesk: RosterDesk
     let endpoints: EndpointKeeper
     /// Nil: nobody can ask for a load here.
     let responder: ProbeResponder?
@@ -79,13 +84,17 @@ private struct RunningNode {
     let token: String?
 
     /// Binds every listener; nothing is accepted yet.
-    init(_ configuration: Configuration, _ options: RunOptions) throws {
+    init(_ config: ReadConfig, _ source: ConfigSource, _ options: RunOptions) throws {
+        let configuration = config.configuration
         self.configuration = configuration
         logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: options.logLevel) }
         token = try Self.readToken(configuration.admin)
         started = Kernel.now()
         let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
         let workers = options.threads ?? min(4, max(1, Kernel.processors))
+        configDesk = ConfigDesk(config, file: source.path, at: started)
+        self.config = ConfigKeeper(
+            config, from: source, desk: configDesk, workers: workers, silentPeerTimeout: limits.silentPeerTimeout)
         let cells = LoadCells()
         var discovery = try Discovery(
             upstreams: configuration.allUpstreams, cells: cells,
@@ -107,14 +116,9 @@ private struct RunningNode {
                 seed: random.next(),
                 probes: configuration.membership.map { ProbeOptions(source: $0.bind, keys: probeKeys) },
                 noticesArrived: { desk.wake.signal() })
-            let advertised =
-                configuration.membership == nil
-                ? []
-                : configuration.advertised(
-                    boundTo: Dictionary(
-                        listeners.map { ($0.options.name, $0.address) }, uniquingKeysWith: { first, _ in first }))
+            let advertised = configuration.membership == nil ? [] : configuration.advertised(at: plane.listeners)
             services = try ServiceKeeper(
-                configuration.services, advertised: advertised, listeners: configuration.inboundListeners,
+                configuration.services, advertised: advertised, listeners: plane.listeners.inbound,
                 doors: Doors(of: plane), desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
                 logger: logger)
             (fleet, fleetDesk) = try Self.fleet(
@@ -128,8 +132,8 @@ private struct RunningNode {
                 probeKeys.replace(by: $0)
                 plane.changedProbeKeys()
             }
-            (roster, rosterDesk) = try Self.roster(configuration, seed: random.next(), logger)
-            fleet?.lists = { [rosterDesk] in rosterDesk?.roster.lists($0) }
+            (roster, rosterDesk) = try Self.roster(configuration, logger)
+            fleet?.lists = { [rosterDesk] in rosterDesk.roster?.lists($0) }
             endpoints = EndpointKeeper(
                 discovery, plane: plane, events: events, logger: logger, wake: { desk.wake.signal() })
         } catch {
@@ -168,15 +172,12 @@ private struct RunningNode {
     }
 
     private static func roster(
-        _ configuration: Configuration, seed: UInt64, _ logger: Logger
-    ) throws -> (RosterWatch?, RosterDesk?) {
-        guard let options = configuration.membership?.roster else { return (nil, nil) }
-        let desk = RosterDesk()
-        return (
-            try RosterWatch(
-                options, stateDirectory: configuration.node.stateDirectory, desk: desk, seed: seed, logger: logger),
-            desk
-        )
+        _ configuration: Configuration, _ logger: Logger
+    ) throws(SystemError) -> (RosterWatch?, RosterDesk) {
+        guard let options = configuration.membership?.roster else { return (nil, RosterDesk(isConfigured: false)) }
+        let (directory, desk) = (configuration.node.stateDirectory, RosterDesk(isConfigured: true))
+        let source = try RosterWatch.source(options, stateDirectory: directory)
+        return (RosterWatch(source, isFirst: true, isKept: directory != nil, desk: desk, logger: logger), desk)
     }
 
     /// All of them, or none: the files of unix sockets that were made before one failed are removed.
@@ -212,8 +213,9 @@ private struct RunningNode {
         let admin = AdminServer(bind: configuration.admin.bind, token: token, source: source)
         do {
             let loop = try ControlLoop(
-                desk: desk, plane: plane, fleet: fleet, roster: roster, endpoints: endpoints, services: services,
-                events: events, signals: signals, drainPeriod: configuration.shutdown.drain, logger: logger)
+                desk: desk, plane: plane, fleet: fleet, roster: roster, rosterDesk: rosterDesk, endpoints: endpoints,
+                services: services, responder: responder,
+                config: config, configDesk: configDesk, events: events, signals: signals, logger: logger)
             let adminAddress = try await admin.start()
             try plane.start()
             responder?.start(answeringFor: configuration.inboundServices, of: plane)
@@ -234,6 +236,7 @@ private struct RunningNode {
     /// Aborts what is left and gives back every address.
     private func end(_ admin: AdminServer) async {
         responder?.stop()
+        desk.close()
         plane.end()
         roster?.stop()
         fleet?.end()
@@ -251,13 +254,15 @@ private struct RunningNode {
     private var source: AdminSource {
         let (desk, plane, node, started) = (desk, plane, configuration.node.name, started)
         let members: @Sendable () -> FleetSnapshot? = { [fleetDesk] in fleetDesk?.snapshot }
-        let (rosterDesk, serviceDesk, responder) = (rosterDesk, serviceDesk, responder)
+        let (rosterDesk, serviceDesk, configDesk, responder) = (rosterDesk, serviceDesk, configDesk, responder)
         return AdminSource(
             stats: {
                 let (report, snapshot) = (plane.report(), members())
-                let upstreams = zip(report.upstreams, plane.upstreams.upstreams).map { report, upstream in
+                let services = Dictionary(
+                    plane.upstreams.upstreams.map { ($0.options.name, $0.options.service) }, uniquingKeysWith: { $1 })
+                let upstreams = report.upstreams.map { report in
                     var report = report
-                    report.add(snapshot?.telemetry, of: upstream.options.service)
+                    report.add(snapshot?.telemetry, of: services[report.name] ?? nil)
                     return report
                 }
                 return StatsReport(
@@ -268,20 +273,34 @@ private struct RunningNode {
                         report.probes = AnsweredProbesReport(responder, strayAnswers: plane.strayAnswers)
                         return report
                     },
-                    roster: rosterDesk?.report(at: Kernel.now()))
+                    roster: rosterDesk.report(at: Kernel.now()), stage: desk.report,
+                    config: configDesk.report(at: Kernel.now()))
             },
-            members: { members().map { $0.reports(rosterDesk?.roster, at: Kernel.now()) } ?? [] },
+            members: { members().map { $0.reports(rosterDesk.roster, at: Kernel.now()) } ?? [] },
             explain: { subject, name in
                 switch subject {
                 case .member:
                     members()?.explanation(
-                        of: name, upstreams: plane.report().upstreams, roster: rosterDesk?.roster, at: Kernel.now())
-                case .upstream: plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now())
+                        of: name, upstreams: plane.report().upstreams, roster: rosterDesk.roster, at: Kernel.now())
+                case .upstream:
+                    plane.place(ofUpstream: name).map(plane.isRetired(upstream:)) == false
+                        ? plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now()) : nil
                 }
             },
             events: events,
             readiness: { desk.readiness },
-            liveness: { desk.liveness(at: Kernel.now()) })
+            liveness: { desk.liveness(at: Kernel.now()) },
+            command: { await desk.ask(ControlRequest($0)) })
+    }
+}
+
+extension ControlRequest {
+    init(_ command: AdminCommand) {
+        switch command {
+        case .drain: self = .drain
+        case .undrain: self = .undrain
+        case .reload: self = .reload
+        }
     }
 }
 

@@ -14,15 +14,15 @@ import Vocabulary
 /// Writes what workers had to say.
 struct NoticeLog {
     private let logger: Logger
-    /// Names, by the number that a notice bears.
-    private let listeners: [String]
+    /// What a listener is called, by the number that a notice bears; nil for one that is gone since.
+    private let nameOfListener: (Int) -> String?
     private var limiter = RateLimiter<Topic>()
     private var lossLimiter = RateLimiter<Bool>()
     /// Whether the log's last word on accepting is that it pauses.
     private var saidPaused = false
 
-    init(listeners: [String], logger: Logger) {
-        self.listeners = listeners
+    init(logger: Logger, nameOfListener: @escaping (Int) -> String?) {
+        self.nameOfListener = nameOfListener
         self.logger = logger
     }
 
@@ -84,7 +84,7 @@ struct NoticeLog {
     }
 
     private func line(about topic: Topic, of set: UpstreamSet) -> (level: Logger.Level, text: String) {
-        let listener = listeners[Int(topic.listener)]
+        let listener = nameOfListener(Int(topic.listener)) ?? "that is closed"
         let upstream = set.upstreams[Int(topic.upstream)]
         let name = upstream.options.name
         let error = SystemError(code: topic.detail)

@@ -2,7 +2,9 @@
 // `/ready`.
 
 import Config
+import Dispatch
 import Logging
+import Reactor
 import Stats
 import Stores
 import Synchronization
@@ -17,19 +19,29 @@ final class RosterWatch {
     private var standing: RosterStanding?
     private var version: Int?
     private var isKnown = false
+    /// Nobody belongs until it was read. Where another roster, or none, was in force before, that holds until then.
+    private let isFirst: Bool
 
-    init(
-        _ options: RosterOptions, stateDirectory: String?, desk: RosterDesk, seed: UInt64, logger: Logger
-    ) throws {
-        source = try RosterSource(options, stateDirectory: stateDirectory, seed: seed) { bytes in
-            try RosterFile.parse(bytes, file: options.place)
-        }
+    /// - Parameters:
+    ///   - source: not started.
+    ///   - isFirst: whether there was none in force before it.
+    init(_ source: RosterSource, isFirst: Bool, isKept: Bool, desk: RosterDesk, logger: Logger) {
+        self.source = source
+        self.isFirst = isFirst
         self.desk = desk
         self.logger = logger
-        if stateDirectory == nil {
+        if !isKept {
             logger.notice(
                 "the roster is not kept across restarts; set node.state_directory so that it holds while its source is down"
             )
+        }
+    }
+
+    /// Reads the copy on disk, where there is one.
+    static func source(_ options: RosterOptions, stateDirectory: String?) throws(SystemError) -> RosterSource {
+        var random = SystemRandomNumberGenerator()
+        return try RosterSource(options, stateDirectory: stateDirectory, seed: random.next()) { bytes in
+            try RosterFile.parse(bytes, file: options.place)
         }
     }
 
@@ -37,6 +49,11 @@ final class RosterWatch {
     func start(wake: @escaping @Sendable () -> Void) { source.start(wake: wake) }
 
     func stop() { source.stop() }
+
+    /// The same, for who must not wait.
+    func stopSoon() {
+        DispatchQueue(label: "remora.roster.end").async { [source] in source.stop() }
+    }
 
     /// Says what is new of it.
     /// - Returns: who belongs, if that has changed. Nobody does while no roster is known.
@@ -49,6 +66,7 @@ final class RosterWatch {
         let isRead = update.standing.holding != nil
         guard version != update.version || isKnown != isRead else { return nil }
         (version, isKnown) = (update.version, isRead)
+        guard isKnown || isFirst else { return nil }
         let roster = isKnown ? Roster(update.names) : .unknown
         desk.publish(roster)
         return roster
@@ -56,22 +74,52 @@ final class RosterWatch {
 
     /// What `/ready` says of it beside "ready"; nil while all is well.
     func note(at now: Instant) -> String? {
-        guard let standing else { return "the roster has not been read yet, so no member is listed" }
+        guard let standing else {
+            return isFirst
+                ? "the roster has not been read yet, so no member is listed"
+                : "the roster has not been read yet, so who belonged before belongs"
+        }
         return standing.isStale || standing.holding == nil ? standing.sentence(at: now) : nil
     }
 }
 
 /// Where the control thread leaves the roster for other threads.
 final class RosterDesk: Sendable {
-    private let latest = Mutex<(roster: Roster, standing: RosterStanding?)>((.unknown, nil))
+    private struct State {
+        var isConfigured: Bool
+        /// Nil: whoever is a member belongs.
+        var roster: Roster?
+        var standing: RosterStanding?
+    }
 
-    var roster: Roster { latest.withLock { $0.roster } }
+    private let latest: Mutex<State>
+
+    init(isConfigured: Bool) {
+        latest = Mutex(State(isConfigured: isConfigured, roster: isConfigured ? .unknown : nil))
+    }
+
+    /// Nil: whoever is a member belongs.
+    var roster: Roster? { latest.withLock { $0.roster } }
 
     func publish(_ roster: Roster) { latest.withLock { $0.roster = roster } }
     func publish(_ standing: RosterStanding) { latest.withLock { $0.standing = standing } }
 
-    func report(at now: Instant) -> RosterReport {
-        guard let standing = latest.withLock({ $0.standing }) else {
+    /// Another source is read from now on; what the last one said holds until that has been.
+    func change() {
+        latest.withLock { state in
+            state.isConfigured = true
+            state.standing = nil
+        }
+    }
+
+    /// From now on whoever is a member belongs.
+    func clear() { latest.withLock { $0 = State(isConfigured: false) } }
+
+    /// Nil where there is no roster.
+    func report(at now: Instant) -> RosterReport? {
+        let state = latest.withLock { $0 }
+        guard state.isConfigured else { return nil }
+        guard let standing = state.standing else {
             return RosterReport(source: "", listed: 0, isStale: true, standing: "it has not been read yet")
         }
         return RosterReport(

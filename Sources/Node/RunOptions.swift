@@ -6,16 +6,12 @@ package struct RunOptions: Sendable {
         case text, json
     }
 
-    /// As given; for messages.
-    package var configPath: String
     package var logFormat: LogFormat
     package var logLevel: Logger.Level
     /// Workers; nil is one per core, at most four.
     package var threads: Int?
 
-    package init(configPath: String, logFormat: LogFormat = .text, logLevel: Logger.Level = .info, threads: Int? = nil)
-    {
-        self.configPath = configPath
+    package init(logFormat: LogFormat = .text, logLevel: Logger.Level = .info, threads: Int? = nil) {
         self.logFormat = logFormat
         self.logLevel = logLevel
         self.threads = threads

@@ -24,18 +24,25 @@ import Vocabulary
 struct Doors {
     /// Turns callers away.
     var stop: (Int) -> Void
+    /// The same, but takes in those who have come already.
+    var close: (Int) -> Void
     var resume: (Int) -> Void
     /// Whether all workers accept there.
     var accepts: (Int) -> Bool
 
     init(of plane: DataPlane) {
         self.init(
-            stop: { plane.stopAccepting(listener: $0) }, resume: { plane.resumeAccepting(listener: $0) },
+            stop: { plane.stopAccepting(listener: $0) }, close: { plane.closeDoor(listener: $0) },
+            resume: { plane.resumeAccepting(listener: $0) },
             accepts: { plane.accepts(listener: $0) })
     }
 
-    init(stop: @escaping (Int) -> Void, resume: @escaping (Int) -> Void, accepts: @escaping (Int) -> Bool) {
+    init(
+        stop: @escaping (Int) -> Void, close: @escaping (Int) -> Void, resume: @escaping (Int) -> Void,
+        accepts: @escaping (Int) -> Bool
+    ) {
         self.stop = stop
+        self.close = close
         self.resume = resume
         self.accepts = accepts
     }
@@ -47,11 +54,11 @@ final class ServiceKeeper {
     private static let resumePatience = Duration.seconds(1)
 
     fileprivate struct Service {
-        let options: ServiceOptions
+        var options: ServiceOptions
         /// Nil: it is not advertised, as this node is a member of nothing.
-        let advertised: AdvertisedService?
-        /// Its inbound listener's place.
-        let listener: Int?
+        var advertised: AdvertisedService?
+        /// Its inbound listener's number.
+        var listener: Int?
         var state: HealthCheck.State
         /// Whether its listener turns callers away.
         var isClosed = false
@@ -68,6 +75,8 @@ final class ServiceKeeper {
     private let events: EventHub
     private let logger: Logger
     private var isDraining = false
+    /// Whether a drain has closed all doors.
+    private var doorsAreClosed = false
     /// What the fleet was told last.
     private var told: [(name: String, value: String)] = []
     private(set) var nextLook = Instant(nanoseconds: .min)
@@ -97,10 +106,52 @@ final class ServiceKeeper {
 
     var nextWake: Instant { services.isEmpty ? Instant(nanoseconds: .max) : min(checker.nextWake, nextLook) }
 
-    func start() {
+    func start() { for service in services { beginChecks(of: service.options) } }
+
+    private func beginChecks(of options: ServiceOptions) {
+        if let check = options.health { checker.watch(options.name, at: options.address, check) }
+    }
+
+    /// Takes the services of another config. What is known of one holds as long as its instance and its check are the
+    /// same.
+    func configure(_ options: [ServiceOptions], advertised: [AdvertisedService], listeners: [String: Int]) {
+        let before = Dictionary(services.map { ($0.options.name, $0) }) { first, _ in first }
+        let names = Set(options.map(\.name))
+        for name in before.keys where !names.contains(name) { checker.stopWatching(name) }
+        let closed = Set(services.filter { $0.isClosed || doorsAreClosed }.compactMap(\.listener))
+        services = options.map { options in
+            let last = before[options.name]
+            let isSame = last?.options.address == options.address && last?.options.health == options.health
+            var service =
+                if isSame, let last { last } else {
+                    Service(options: options, advertised: nil, listener: nil, state: options.stateAtStart)
+                }
+            service.options = options
+            service.advertised = advertised.first { $0.name == options.name }
+            service.listener = listeners[options.name]
+            if !isSame {
+                checker.stopWatching(options.name)
+                beginChecks(of: options)
+            }
+            return service
+        }
+        placeDoors(closed)
+        publish()
+    }
+
+    /// Has each inbound listener do as its service is, whatever its door did before.
+    /// - Parameter closed: listeners whose doors turned callers away.
+    private func placeDoors(_ closed: Set<Int>) {
+        for number in closed.subtracting(inboundListeners) { doors.resume(number) }
         for service in services {
-            guard let check = service.options.health else { continue }
-            checker.watch(service.options.name, at: service.options.address, check)
+            guard let listener = service.listener else { continue }
+            if doorsAreClosed {
+                doors.close(listener)
+            } else if service.isClosed {
+                doors.stop(listener)
+            } else if closed.contains(listener) {
+                doors.resume(listener)
+            }
         }
     }
 
@@ -125,7 +176,8 @@ final class ServiceKeeper {
         become(change.state, index)
         guard change.state.isPassing else { return }
         if services[index].options.health == nil { checker.stopWatching(change.service) }
-        if services[index].isClosed { open(index, at: now) }
+        guard services[index].isClosed else { return }
+        if doorsAreClosed { services[index].isClosed = false } else { open(index, at: now) }
     }
 
     /// What a worker had to say of a listener.
@@ -151,7 +203,7 @@ final class ServiceKeeper {
         guard let index = service(behind: listener), !services[index].isClosed else { return }
         let options = services[index].options
         services[index].isClosed = true
-        doors.stop(listener)
+        if !doorsAreClosed { doors.stop(listener) }
         let reason = "connecting to \(options.address) failed: \(error)"
         if options.health == nil {
             checker.watch(options.name, at: options.address, .afterRefusal, from: .failing(reason))
@@ -215,6 +267,32 @@ final class ServiceKeeper {
         publish()
         for service in services { events.publish(.service(service.report(isDraining: true))) }
     }
+
+    /// Closes the inbound listeners, until the drain is taken back; who has connected already is taken in.
+    func closeDoors() {
+        doorsAreClosed = true
+        for service in services {
+            if let listener = service.listener { doors.close(listener) }
+        }
+    }
+
+    /// Takes a drain back.
+    func undrain(at now: Instant) {
+        guard isDraining else { return }
+        isDraining = false
+        if doorsAreClosed {
+            doorsAreClosed = false
+            for index in services.indices {
+                guard let listener = services[index].listener else { continue }
+                if services[index].isClosed { doors.stop(listener) } else { open(index, at: now) }
+            }
+        }
+        publish()
+        for service in services { events.publish(.service(service.report(isDraining: false))) }
+    }
+
+    /// The inbound listeners, by their numbers.
+    var inboundListeners: [Int] { services.compactMap(\.listener) }
 
     private func publish() { desk.publish(services.map { $0.report(isDraining: isDraining) }) }
 

@@ -18,6 +18,8 @@ enum NodeStage: Hashable, Sendable {
     case closingListeners
     /// Nobody is accepted; this many connections are left.
     case finishing(connections: Int)
+    /// No connection is left of those that a drain concerns; the node stays. See ``NodeDrain``.
+    case drained
     case leaving
     case over
 }
@@ -42,18 +44,13 @@ struct Shutdown {
 
     private enum Phase {
         case serving
-        case announcing(earliest: Instant, latest: Instant)
+        case announcing(Announcement)
         case draining(until: Instant)
         case leaving
     }
 
-    /// The word is told by us in some rounds of gossip and by those who heard it in as many more; callers act on it soon
-    /// after. In rounds of ours.
-    private static let roundsToSpread = 6
-    /// A word that is still queued after this is told no sooner for our waiting.
-    private static let longestAnnouncement = Duration.seconds(5)
-
-    private let drainPeriod: Duration
+    /// How long connections may finish by themselves; what is set after the drain has begun is for nobody.
+    var drainPeriod: Duration
     private let round: Duration
     private var phase = Phase.serving
 
@@ -71,9 +68,7 @@ struct Shutdown {
             phase = .draining(until: now + drainPeriod)
             return .closeListeners
         }
-        phase = .announcing(
-            earliest: now + round * Self.roundsToSpread,
-            latest: now + max(Self.longestAnnouncement, round * Self.roundsToSpread))
+        phase = .announcing(Announcement(round: round, at: now))
         return .announce
     }
 
@@ -81,8 +76,8 @@ struct Shutdown {
     mutating func proceed(_ facts: Facts, at now: Instant) -> Step? {
         switch phase {
         case .serving, .leaving: return nil
-        case .announcing(let earliest, let latest):
-            guard now >= latest || now >= earliest && !facts.isTelling else { return nil }
+        case .announcing(let announcement):
+            guard announcement.isOver(isTelling: facts.isTelling, at: now) else { return nil }
             phase = .draining(until: now + drainPeriod)
             return .closeListeners
         case .draining(let until):
@@ -114,7 +109,7 @@ struct Shutdown {
     func nextMoment(after now: Instant) -> Instant? {
         switch phase {
         case .serving, .leaving: nil
-        case .announcing(let earliest, let latest): now < earliest ? earliest : latest
+        case .announcing(let announcement): announcement.nextMoment(after: now)
         case .draining(let until): until
         }
     }

@@ -5,6 +5,7 @@
 //                    ── fates of connections ─► EndpointBoard ──► each worker
 //                    ── stop, resume ───────► DoorCommands ─────► each worker
 //                    ── publish(tls:) ──────► TLSPublication ───► each worker
+//                    ── configure(listeners) ► WorkerDesk ──────► its worker
 //                    ◄── notices, counters ── WorkerDesk ◄─────── its worker
 
 import Balancing
@@ -30,7 +31,11 @@ package enum DrainStage: Sendable, Hashable {
 ///
 /// Its methods are for one thread (the control thread), but for ``report()`` and the gauges, which are for any.
 package final class DataPlane: Sendable {
-    package let listeners: [ListenerSockets]
+    private let table: Mutex<ListenerTable>
+    /// Upstreams that the config names no more.
+    private let retired = Mutex<Set<Int>>([])
+    /// What a listener's number had counted before it was that listener's.
+    private let listenerBaselines: CounterTable
     private let limits: ProxyLimits
     private let cells: LoadCells
     private let listenerCells: LoadCells
@@ -69,8 +74,12 @@ package final class DataPlane: Sendable {
         noticesArrived: @escaping @Sendable () -> Void
     ) throws(SystemError) {
         precondition(workers > 0 && listeners.count <= limits.listeners)
-        self.listeners = listeners
         self.limits = limits
+        var table = ListenerTable(capacity: limits.listeners)
+        table.configure(
+            listeners.map(NextListener.opens), upstream: { Self.place(of: $0, in: upstreams) }, begin: { _ in 0 })
+        self.table = Mutex(table)
+        listenerBaselines = CounterTable(rows: limits.listeners, columns: ListenerColumn.allCases.count)
         self.cells = cells
         self.seed = seed
         self.probes = probes
@@ -80,7 +89,7 @@ package final class DataPlane: Sendable {
         board = EndpointBoard(cells: cells.capacity)
         doors = DoorCommands(listeners: limits.listeners)
         self.contexts = Mutex(contexts)
-        tls = TLSPublication(TLSRows(contexts, listeners: listeners.map(\.options.name), upstreams: upstreams))
+        tls = TLSPublication(TLSRows(contexts, listeners: table.names, upstreams: upstreams))
         baselines = CounterTable(rows: cells.capacity, columns: EndpointColumn.allCases.count)
         board.apply(board.compare(upstreams, with: nil))
         var desks: [WorkerDesk] = []
@@ -93,27 +102,23 @@ package final class DataPlane: Sendable {
 
     /// Starts the workers; connections that wait in the listeners' queues are taken at once.
     package func start() throws(SystemError) {
-        let set = latest.withLock { $0 }
-        let nameRoutes = listeners.map { NameRoutes($0.options) { place(of: $0, in: set) } }
+        let set = table.withLock { $0.set }
         var started: [KernelThread] = []
         for (number, desk) in desks.enumerated() {
-            let listeners = listeners.map { sockets in
-                WorkerListener(sockets, worker: number, upstream: place(of: sockets.options.upstream, in: set), limits)
-            }
             let worker = try Worker(
-                desk: desk, board: board, doors: doors, limits: limits, workers: desks.count, cells: cells,
+                number: number, of: desks.count, desk: desk, board: board, doors: doors, limits: limits, cells: cells,
                 listenerCells: listenerCells,
-                listeners: listeners, sharedDoors: self.listeners.map(\.sharedDoor), nameRoutes: nameRoutes,
                 upstreams: UpstreamDesk(cells: cells, reader: publication.makeReader()),
                 tls: TLSDesk(tls, limits: limits),
                 prober: try probes.map { (probes) throws(SystemError) in try Prober(probes, workers: desks.count) },
                 seed: seed &+ UInt64(number))
+            desk.hand(set)
             started.append(Worker.start(worker, name: "worker \(number)"))
         }
         workers.withLock { $0 = .running(started) }
     }
 
-    private func place(of name: String, in set: UpstreamSet) -> UInt32 {
+    private static func place(of name: String, in set: UpstreamSet) -> UInt32 {
         guard let place = set.upstreams.firstIndex(where: { $0.options.name == name }) else {
             preconditionFailure("a config whose listener names no upstream is refused before")
         }
@@ -165,7 +170,7 @@ package final class DataPlane: Sendable {
     }
 
     private func publishRows(for set: UpstreamSet) {
-        let names = listeners.map(\.options.name)
+        let names = table.withLock { $0.names }
         tls.publish(contexts.withLock { TLSRows($0, listeners: names, upstreams: set) })
     }
 
@@ -173,11 +178,9 @@ package final class DataPlane: Sendable {
     package var handshakesBegun: Int { desks.reduce(0) { $0 + $1.handshakesBegun.load(ordering: .relaxed) } }
 
     /// What has come of the handshakes with a listener's clients.
-    /// - Parameter listener: its place in ``listeners``.
+    /// - Parameter listener: its number.
     package func handshakes(ofListener listener: Int) -> HandshakeCounts {
-        func sum(_ column: ListenerColumn) -> UInt64 {
-            desks.reduce(0) { $0 &+ $1.listeners.read(row: listener, column: column.rawValue) }
-        }
+        func sum(_ column: ListenerColumn) -> UInt64 { count(column, listener: listener) }
         return HandshakeCounts(
             completed: sum(.handshakesTotal), resumed: sum(.handshakesResumedTotal), failed: sum(.handshakesFailedTotal)
         )
@@ -193,23 +196,101 @@ package final class DataPlane: Sendable {
         )
     }
 
+    // MARK: Another config
+
+    /// Listeners that take clients in, in the order of the config.
+    package var listeners: [OpenListener] { table.withLock { $0.open } }
+
+    /// What a listener is called, or was, by the number that notices bear.
+    package func name(ofListener number: Int) -> String? { table.withLock { $0.name(of: number) } }
+
+    /// Whether every worker has the listeners of the last config.
+    package var hasAdoptedListeners: Bool {
+        let version = table.withLock { $0.version }
+        return desks.allSatisfy { $0.adoptedListeners.load(ordering: .acquiring) == version }
+    }
+
+    /// How many listeners can be opened beside those that are open, or closed with connections left.
+    /// - Precondition: ``hasAdoptedListeners``.
+    package func roomForListeners() -> Int {
+        table.withLock { table in
+            table.reclaim { connections(ofListener: $0) == 0 }
+            return table.room
+        }
+    }
+
+    /// How many upstreams there can be in the life of a process.
+    package var roomForUpstreams: Int { limits.upstreams }
+
+    /// Takes another config: the upstreams like ``publish(_:)``, and the listeners. One that stays keeps its sockets and
+    /// its connections, and does with those to come as its options say. One that is left out takes in who has connected
+    /// already, closes, and is shown as draining until its last connection has ended.
+    /// - Parameters:
+    ///   - named: the upstreams that the config has, those of instances behind listeners among them; others are not
+    ///     reported any more.
+    ///   - next: each with its upstream in `set`; sockets that are opened are the workers' from here on.
+    /// - Precondition: ``start()`` was called, ``hasAdoptedListeners``, and ``roomForListeners()`` for those that open.
+    package func configure(_ set: UpstreamSet, named: Set<String>, listeners next: [NextListener]) {
+        let listeners = table.withLock { table in
+            table.configure(
+                next, upstream: { Self.place(of: $0, in: set) }, begin: beginCounting(listener:))
+            return table.set
+        }
+        retired.withLock { retired in
+            retired = Set(set.upstreams.indices.filter { !named.contains(set.upstreams[$0].options.name) })
+        }
+        publishRows(for: set)
+        publish(set)
+        for desk in desks {
+            desk.hand(listeners)
+            desk.wake.signal()
+        }
+    }
+
+    /// A number comes to a listener with the counts of the one before, and its door is open.
+    /// - Returns: the last order to the door.
+    private func beginCounting(listener number: Int) -> UInt64 {
+        for column in ListenerColumn.allCases {
+            listenerBaselines.add(count(column, listener: number), row: number, column: column.rawValue)
+        }
+        if DoorCommands.order(in: doors.command(to: number)) != .accept { doors.give(.accept, to: number) }
+        return doors.command(to: number)
+    }
+
+    private func count(_ column: ListenerColumn, listener number: Int) -> UInt64 {
+        let sum = desks.reduce(0) { $0 &+ $1.listeners.read(row: number, column: column.rawValue) }
+        return sum &- listenerBaselines.read(row: number, column: column.rawValue)
+    }
+
     // MARK: Inbound listeners
 
     /// Has every worker turn callers away: their connects are refused, and those who wait to be accepted are reset.
     ///
     /// Through a unix socket or an inherited one they are accepted and closed at once instead.
-    /// - Parameter listener: its place in ``listeners``, which is the number that notices bear.
-    package func stopAccepting(listener: Int) {
-        doors.stop(listener)
-        for desk in desks { desk.wake.signal() }
-    }
+    /// - Parameter listener: the number that notices bear.
+    package func stopAccepting(listener: Int) { give(.refuse, to: listener) }
+
+    /// The same for a while in which the node drains: those who wait to be accepted are taken in first.
+    package func closeDoor(listener: Int) { give(.close, to: listener) }
 
     /// Has every worker accept again, whether it was told to stop or stopped by itself.
     ///
     /// A worker that cannot tells so (``Notice/Kind/listenFailed``), and can be asked again.
-    package func resumeAccepting(listener: Int) {
-        doors.resume(listener)
+    package func resumeAccepting(listener: Int) { give(.accept, to: listener) }
+
+    private func give(_ order: DoorCommands.Order, to listener: Int) {
+        doors.give(order, to: listener)
         for desk in desks { desk.wake.signal() }
+    }
+
+    /// Whether no worker takes anybody in there.
+    package func isClosed(listener: Int) -> Bool {
+        desks.allSatisfy { $0.listeners.read(row: listener, column: ListenerColumn.stopped.rawValue) != 0 }
+    }
+
+    /// Connections that it took in and that are open now.
+    package func connections(ofListener number: Int) -> Int {
+        Int(listenerCells.load(of: UInt32(number)).connections)
     }
 
     /// Whether every worker takes in whoever connects there, as far as the local instance matters. Unlike the notice,
@@ -270,7 +351,7 @@ package final class DataPlane: Sendable {
             return workers
         }
         switch before {
-        case .notStarted: for listener in listeners { listener.close() }
+        case .notStarted: for listener in table.withLock({ $0.sockets }) { listener.close() }
         case .running(let threads): for thread in threads { thread.join() }
         case .ended: break
         }
@@ -285,15 +366,14 @@ package final class DataPlane: Sendable {
 
     /// Connections that clients have open now, those that wait for an endpoint included.
     package var connections: Int {
-        listeners.indices.reduce(0) {
-            $0 + Int(listenerCells.load(of: UInt32($1)).connections)
-        }
+        (0..<table.withLock { $0.count }).reduce(0) { $0 + connections(ofListener: $1) }
     }
 
     /// Bytes that were moved without entering user space.
     package var splicedBytes: UInt64 {
-        desks.reduce(0) { sum, desk in
-            listeners.indices.reduce(sum) {
+        let numbers = 0..<table.withLock { $0.count }
+        return desks.reduce(0) { sum, desk in
+            numbers.reduce(sum) {
                 $0 &+ desk.listeners.read(row: $1, column: ListenerColumn.splicedBytesTotal.rawValue)
             }
         }
@@ -318,6 +398,9 @@ package final class DataPlane: Sendable {
 
     /// The upstreams and endpoints that a notice speaks of.
     package var upstreams: UpstreamSet { latest.withLock { $0 } }
+
+    /// Whether the config names the upstream no more; it keeps its place.
+    package func isRetired(upstream place: Int) -> Bool { retired.withLock { $0.contains(place) } }
 }
 
 // MARK: - Reports
@@ -325,26 +408,31 @@ package final class DataPlane: Sendable {
 extension DataPlane {
     /// What has been counted, by listener and by upstream; gauges of different workers may be a moment apart.
     package func report() -> (listeners: [ListenerReport], upstreams: [UpstreamReport]) {
-        let draining = drainStage != .serving
+        let drains = drainStage != .serving
+        let (listeners, retired) = (table.withLock { $0.all }, retired.withLock { $0 })
         return (
-            listeners.enumerated().map { row, sockets in
-                report(sockets, row: row, state: draining ? .draining : state(ofListener: row))
+            listeners.compactMap { listener, isOpen in
+                let report = report(listener, state: drains || !isOpen ? .draining : state(ofListener: listener.number))
+                // A reload has closed it, and nobody is left.
+                return isOpen || report.connections > 0 ? report : nil
             },
-            upstreams.upstreams.enumerated().map { row, snapshot in report(snapshot, row: row) }
+            upstreams.upstreams.enumerated().compactMap { row, snapshot in
+                retired.contains(row) ? nil : report(snapshot, row: row)
+            }
         )
     }
 
-    private func state(ofListener row: Int) -> ListenerReport.State {
-        accepts(listener: row) ? acceptIsPaused ? .paused : .listening : .failing
+    private func state(ofListener number: Int) -> ListenerReport.State {
+        if accepts(listener: number) { return acceptIsPaused ? .paused : .listening }
+        return DoorCommands.order(in: doors.command(to: number)) == .close ? .draining : .failing
     }
 
-    private func report(_ sockets: ListenerSockets, row: Int, state: ListenerReport.State) -> ListenerReport {
-        func sum(_ column: ListenerColumn) -> UInt64 {
-            desks.reduce(0) { $0 &+ $1.listeners.read(row: row, column: column.rawValue) }
-        }
+    private func report(_ listener: OpenListener, state: ListenerReport.State) -> ListenerReport {
+        func sum(_ column: ListenerColumn) -> UInt64 { count(column, listener: listener.number) }
         var report = ListenerReport(
-            name: sockets.options.name, address: "\(sockets.address)", upstream: sockets.options.upstream, state: state)
-        report.connections = Int(listenerCells.load(of: UInt32(row)).connections)
+            name: listener.options.name, address: "\(listener.address)", upstream: listener.options.upstream,
+            state: state)
+        report.connections = connections(ofListener: listener.number)
         report.connectionsTotal = sum(.connectionsTotal)
         report.refusedTotal = sum(.refusedTotal)
         report.abortedTotal = sum(.abortedTotal)

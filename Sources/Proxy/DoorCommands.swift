@@ -2,25 +2,37 @@
 //
 // A worker may stop by itself, and so be where it was not told to be. So what it compares is not two states but a
 // command's number with that of the last one it heeded: to resume is a new command even where the last was not to stop.
+//
+// There are two ways to stop. Where the instance refuses, those who wait in the queue are turned away too, as nobody
+// would answer them; where the node drains, they came in time and are taken in first.
 
 import Stats
 
 final class DoorCommands: Sendable {
-    /// Odd is to stop, even to accept; a later command has a larger number.
-    private let numbers: CounterTable
-
-    init(listeners: Int) { numbers = CounterTable(rows: listeners, columns: 1) }
-
-    func command(to listener: Int) -> UInt64 { numbers.read(row: listener, column: 0) }
-
-    static func isStop(_ command: UInt64) -> Bool { command & 1 == 1 }
-
-    /// - Precondition: this and ``resume(_:)`` are called by one thread, which wakes the workers then.
-    func stop(_ listener: Int) {
-        if !Self.isStop(command(to: listener)) { numbers.add(1, row: listener, column: 0) }
+    enum Order: UInt64 {
+        case accept
+        /// Whoever waits is turned away as well.
+        case refuse
+        /// Whoever waits is taken in first.
+        case close
     }
 
-    func resume(_ listener: Int) {
-        numbers.add(Self.isStop(command(to: listener)) ? 1 : 2, row: listener, column: 0)
+    /// By listener. An order in the two lowest bits, and above them how many orders there have been.
+    private let words: CounterTable
+
+    init(listeners: Int) { words = CounterTable(rows: listeners, columns: 1) }
+
+    func command(to listener: Int) -> UInt64 { words.read(row: listener, column: 0) }
+
+    /// Nothing ever makes the two bits a fourth thing.
+    static func order(in command: UInt64) -> Order { Order(rawValue: command & 3) ?? .accept }
+
+    /// Nothing happens where the last order was the same, unless it was to accept.
+    /// - Precondition: this is called by one thread, which wakes the workers then.
+    func give(_ order: Order, to listener: Int) {
+        let last = command(to: listener)
+        guard order == .accept || Self.order(in: last) != order else { return }
+        let next = ((last >> 2) + 1) << 2 | order.rawValue
+        words.add(next &- last, row: listener, column: 0)
     }
 }

@@ -37,6 +37,7 @@ package struct ListenerSockets: Sendable {
     package let options: ListenerOptions
     /// The address as bound: port 0 has become a real one.
     package let address: SocketAddress
+    let isTCP: Bool
     /// One for each worker, or a single one for all.
     let descriptors: [Int32]
     /// What the workers leave by who accept from a single one; nil where each has its own.
@@ -65,6 +66,7 @@ package struct ListenerSockets: Sendable {
             throw BindError(listener: options.name, address: options.bind, cause: error)
         }
         address = Kernel.localAddress(of: descriptors[0]) ?? options.bind
+        isTCP = Kernel.isTCP(descriptors[0])
         for descriptor in descriptors where Kernel.isTCP(descriptor) {
             // What is set here is inherited by every socket that is accepted, at no cost.
             Kernel.disableNagle(descriptor)
@@ -72,8 +74,6 @@ package struct ListenerSockets: Sendable {
             Kernel.watchForSilentPeer(descriptor, timeout: silentPeerTimeout)
         }
     }
-
-    var isTCP: Bool { Kernel.isTCP(descriptors[0]) }
 
     /// Undoes the bind, where no worker was started to accept.
     package func close() {

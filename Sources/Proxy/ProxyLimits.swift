@@ -4,7 +4,8 @@ import Vocabulary
 package struct ProxyLimits: Sendable {
     /// Descriptors the process may have open.
     package var descriptors: Int
-    package var listeners = 1024
+    /// Twice what a config may have: those that a reload has closed keep their number while they have connections.
+    package var listeners = 2048
     package var upstreams = 1024
 
     package init(descriptors: Int) { self.descriptors = descriptors }

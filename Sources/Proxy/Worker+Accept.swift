@@ -12,47 +12,95 @@ struct WorkerListener {
     /// How many clients a listener may hand over in one turn at most.
     static let largestBurst = 64
 
+    /// Meaningful while it is open.
     let descriptor: Int32
     /// Other workers accept from the same descriptor, which therefore is not this one's to close.
     let isShared: Bool
     let isTCP: Bool
+    /// Whose it is among all that have had its number; zero for nobody's.
+    let tenancy: UInt64
+
+    // What follows may be another's with each config.
+
     /// It stands before a local instance.
-    let isInbound: Bool
-    let upstream: UInt32
-    let limits: PlacementLimits
-    let idleTimeout: Duration
+    private(set) var isInbound = false
+    private(set) var upstream: UInt32 = 0
+    private(set) var limits = PlacementLimits(connections: 0, outstanding: 0)
+    private(set) var idleTimeout = Duration.zero
     /// What is read ahead whatever its upstream wants to know.
-    let preface: Preface
-    let readsAhead: Bool
-    let sendProxyProtocol: ProxyProtocolVersion?
+    private(set) var preface = Preface.none
+    private(set) var readsAhead = false
+    private(set) var sendProxyProtocol: ProxyProtocolVersion?
 
     /// How many clients the next turn accepts. It grows while turn after turn leaves some waiting and falls to what
     /// there was, so that the accept that finds nobody, a wasted system call, stays rare.
     var burst = 1
     /// The last turn that accepted as many as it was allowed.
     var lastFullTurn: UInt64 = 0
-    var isOpen = true
+    var isOpen: Bool
     /// The local instance refuses: nobody is taken in until the control thread says so.
     var isStopped = false
     /// What the control thread has wanted and got; see ``DoorCommands``.
     var heeded: UInt64 = 0
 
-    init(_ sockets: ListenerSockets, worker: Int, upstream: UInt32, _ proxyLimits: ProxyLimits) {
+    /// A number without a listener.
+    static let none = WorkerListener()
+
+    private init() {
+        (descriptor, isShared, isTCP, tenancy, isOpen) = (-1, false, false, 0, false)
+    }
+
+    init(_ place: ListenerPlace, _ sockets: ListenerSockets, worker: Int, _ proxyLimits: ProxyLimits) {
         isShared = sockets.sharedDoor != nil
         descriptor = sockets.descriptors[isShared ? 0 : worker]
         isTCP = sockets.isTCP
-        isInbound = sockets.options.target.isInbound
-        self.upstream = upstream
-        let connections = sockets.options.maxConnections ?? proxyLimits.defaultMaxConnections
+        tenancy = place.tenancy
+        isOpen = true
+        heeded = place.command
+        take(place, proxyLimits)
+    }
+
+    /// Does with clients as the config says from now on.
+    mutating func take(_ place: ListenerPlace, _ proxyLimits: ProxyLimits) {
+        isInbound = place.options.target.isInbound
+        upstream = place.upstream
+        let connections = place.options.maxConnections ?? proxyLimits.defaultMaxConnections
         limits = PlacementLimits(connections: UInt32(clamping: connections), outstanding: .max)
-        idleTimeout = sockets.options.idleTimeout
-        preface = sockets.options.preface
+        idleTimeout = place.options.idleTimeout
+        preface = place.options.preface
         readsAhead = preface != .none
-        sendProxyProtocol = sockets.options.sendProxyProtocol
+        sendProxyProtocol = place.options.sendProxyProtocol
     }
 }
 
 extension Worker {
+    /// Opens, changes and closes listeners as the config now has them; connections are as they were.
+    mutating func adopt(_ set: ListenerSet) {
+        for (number, place) in set.places.enumerated() {
+            if number == listeners.count {
+                listeners.append(.none)
+                sharedDoors.append(nil)
+                nameRoutes.append(nil)
+            }
+            guard let place else { continue }
+            nameRoutes[number] = place.routes
+            if place.tenancy != listeners[number].tenancy {
+                // Where one is closed before this worker has seen it, there is no set between: see ListenerTable.
+                guard let sockets = place.sockets else { continue }
+                listeners[number] = WorkerListener(place, sockets, worker: self.number, limits)
+                sharedDoors[number] = sockets.sharedDoor
+                if acceptResumes == nil { addToPoller(listener: number) }
+            } else if place.sockets == nil {
+                closeDoor(number)
+            } else {
+                listeners[number].take(place, limits)
+            }
+        }
+        // One that drains has no doors.
+        if phase > .serving { stopAccepting() }
+        desk.hasAdopted(set)
+    }
+
     mutating func addToPoller(listener number: Int) {
         let listener = listeners[number]
         guard listener.isOpen, listener.isShared || !listener.isStopped else { return }
@@ -195,8 +243,21 @@ extension Worker {
             let command = doors.command(to: number)
             guard command != listeners[number].heeded else { continue }
             listeners[number].heeded = command
-            if DoorCommands.isStop(command) { _ = stopAccepting(from: number) } else { resumeAccepting(from: number) }
+            switch DoorCommands.order(in: command) {
+            case .accept: resumeAccepting(from: number)
+            case .refuse: _ = stopAccepting(from: number)
+            case .close:
+                takeInWaiting(number)
+                _ = stopAccepting(from: number)
+            }
         }
+    }
+
+    /// Takes in who has connected already.
+    private mutating func takeInWaiting(_ number: Int) {
+        guard listeners[number].isOpen, !listeners[number].isStopped else { return }
+        var left = 1 << 16
+        while left > 0, acceptOne(from: number) { left -= 1 }
     }
 
     /// Turns callers away: a socket of this worker's own refuses their connects, and resets those in its queue.
@@ -242,15 +303,21 @@ extension Worker {
     /// Who completes a handshake between the last accept and the close is reset by the kernel;
     /// that window is a few microseconds and Linux offers no way to shut it.
     mutating func stopAccepting() {
-        for number in listeners.indices where listeners[number].isOpen {
-            var left = 1 << 16
-            while left > 0, acceptOne(from: number) { left -= 1 }
-            if acceptResumes == nil { poller.remove(listeners[number].descriptor) }
-            if let door = sharedDoors[number] { door.leave() } else { Kernel.close(listeners[number].descriptor) }
-            listeners[number].isOpen = false
-        }
+        for number in listeners.indices { closeDoor(number) }
         acceptResumes = nil
         lastShortage = nil
         desk.acceptIsPaused.store(false, ordering: .relaxed)
+    }
+
+    /// The same for one listener, for good.
+    private mutating func closeDoor(_ number: Int) {
+        guard listeners[number].isOpen else { return }
+        takeInWaiting(number)
+        if acceptResumes == nil { poller.remove(listeners[number].descriptor) }
+        if let door = sharedDoors[number] { door.leave() } else { Kernel.close(listeners[number].descriptor) }
+        sharedDoors[number] = nil
+        if listeners[number].isStopped { count(.stopped, -1, listener: UInt32(number)) }
+        listeners[number].isStopped = false
+        listeners[number].isOpen = false
     }
 }

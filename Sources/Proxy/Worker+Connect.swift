@@ -172,7 +172,7 @@ extension Worker {
     private mutating func noteFailure(_ index: UInt32, _ error: SystemError) {
         count(.failuresTotal, cell: connections[index].cell)
         observeFailure(error, index)
-        if listeners[Int(connections[index].listener)].isInbound, Observation.Kind(ofConnect: error)?.isHard == true {
+        if isBeforeInstance(index), Observation.Kind(ofConnect: error)?.isHard == true {
             instanceRefused(error, listener: Int(connections[index].listener))
         }
         connections[index].tried.insert(connections[index].cell)
@@ -183,6 +183,13 @@ extension Worker {
     mutating func tryAnother(_ index: UInt32) {
         connections[index].tried.insert(connections[index].cell)
         moveOn(index)
+    }
+
+    /// Whether the connection's endpoint is the instance that its listener stands before; a reload may have turned the
+    /// listener to another upstream since.
+    private mutating func isBeforeInstance(_ index: UInt32) -> Bool {
+        let number = Int(connections[index].listener)
+        return listeners[number].isInbound && listeners[number].upstream == connections[index].upstream
     }
 
     /// Leaves an endpoint that has not answered the connect yet for another; nothing was written to it.

@@ -60,11 +60,14 @@ struct Worker: ~Copyable {
     var timers: TimerWheel
     var held: HeldBytes
     var pipes: PipePool
-    var listeners: [WorkerListener]
+    /// By number; one that is closed stays for the connections that it took in.
+    var listeners: [WorkerListener] = []
     /// By listener; apart from it, which is copied for every client.
-    let sharedDoors: [SharedDoor?]
+    var sharedDoors: [SharedDoor?] = []
     /// By listener; nil for one that does not route by server name.
-    let nameRoutes: [NameRoutes?]
+    var nameRoutes: [NameRoutes?] = []
+    /// Of all, from zero.
+    let number: Int
     var upstreams: UpstreamDesk
     var tls: TLSDesk
     /// Asks endpoints' own sidecars for their load; nil where this process is a member of nothing.
@@ -104,20 +107,17 @@ struct Worker: ~Copyable {
     var lastShortage: Instant?
 
     init(
-        desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands, limits: ProxyLimits, workers: Int,
-        cells: LoadCells, listenerCells: LoadCells,
-        listeners: [WorkerListener], sharedDoors: [SharedDoor?], nameRoutes: [NameRoutes?],
-        upstreams: consuming UpstreamDesk, tls: consuming TLSDesk, prober: Prober?, seed: UInt64
+        number: Int, of workers: Int, desk: WorkerDesk, board: EndpointBoard, doors: DoorCommands,
+        limits: ProxyLimits, cells: LoadCells, listenerCells: LoadCells, upstreams: consuming UpstreamDesk,
+        tls: consuming TLSDesk, prober: Prober?, seed: UInt64
     ) throws(SystemError) {
+        self.number = number
         self.desk = desk
         self.board = board
         self.doors = doors
         self.limits = limits
         self.cells = cells
         self.listenerCells = listenerCells
-        self.listeners = listeners
-        self.sharedDoors = sharedDoors
-        self.nameRoutes = nameRoutes
         self.upstreams = upstreams
         self.tls = tls
         self.prober = prober
@@ -149,11 +149,9 @@ struct Worker: ~Copyable {
 
     /// Serves until it is told to end, or until it is told to drain and nothing is left.
     mutating func run() {
-        upstreams.adoptLatest(random: &random)
-        tls.adoptLatest()
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake)
         if let prober { poller.addLevel(of: prober.descriptor, token: Token.probes) }
-        for index in listeners.indices { addToPoller(listener: index) }
+        heed()
         while true {
             let count = poller.wait(milliseconds: patience())
             hear(count)
@@ -202,12 +200,14 @@ struct Worker: ~Copyable {
     /// Takes what the control thread has changed.
     private mutating func heed() {
         desk.wake.clear()
-        // The turn first: the set that is adopted then is at least the one that it came with.
+        // The turn and the listeners first: the set that is adopted then is at least the one that they came with.
         let turn = board.latestTurn
+        let listeners = desk.takeListeners()
         upstreams.adoptLatest(random: &random)
-        // Last: of every upstream that is seen, it is known whether it speaks TLS.
+        // Before any listener: of each, and of every upstream that is seen, it is known whether it speaks TLS.
         tls.adoptLatest()
         prober?.heedKeys()
+        if let listeners { adopt(listeners) }
         heedFates(through: turn)
         heedDoors()
         let wanted = desk.wanted.load(ordering: .acquiring)

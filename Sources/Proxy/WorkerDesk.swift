@@ -1,5 +1,5 @@
 // What a worker shares with the rest of the process: counters it writes and
-// others read, a ring of notices, and the commands of the control thread.
+// others read, a ring of notices, the listeners it is to have, and the commands of the control thread.
 
 import Reactor
 import Stats
@@ -17,6 +17,7 @@ enum Phase: UInt8, AtomicRepresentable, Comparable {
     static func < (a: Phase, b: Phase) -> Bool { a.rawValue < b.rawValue }
 }
 
+@safe
 final class WorkerDesk: Sendable {
     let wake: Wake
     /// What the control thread wants.
@@ -28,6 +29,11 @@ final class WorkerDesk: Sendable {
     let handshakesBegun = Atomic<Int>(0)
     /// Answers to load probes that nobody waits for.
     let strayAnswers = Atomic<UInt64>(0)
+
+    /// The listeners that the worker has not taken yet, owned by this place.
+    private let listenerSet = unsafe Atomic<Unmanaged<ListenerSet>?>(nil)
+    /// The version of those that it has.
+    let adoptedListeners = Atomic<UInt64>(0)
 
     let notices = NoticeRing()
     /// Wakes the control thread when the ring is no longer empty, or was not emptied.
@@ -49,6 +55,24 @@ final class WorkerDesk: Sendable {
         firstByteTimes = HistogramTable(rows: limits.upstreams)
         lifetimes = HistogramTable(rows: limits.upstreams)
         self.noticesArrived = noticesArrived
+    }
+
+    deinit { unsafe listenerSet.exchange(nil, ordering: .acquiring)?.release() }
+
+    /// Leaves listeners for the worker; waking it is the caller's.
+    func hand(_ set: ListenerSet) {
+        let before = unsafe listenerSet.exchange(Unmanaged.passRetained(set), ordering: .acquiringAndReleasing)
+        unsafe before?.release()
+    }
+
+    /// What was handed last, once.
+    func takeListeners() -> ListenerSet? {
+        unsafe listenerSet.exchange(nil, ordering: .acquiring)?.takeRetainedValue()
+    }
+
+    func hasAdopted(_ set: ListenerSet) {
+        adoptedListeners.store(set.version, ordering: .releasing)
+        noticesArrived()
     }
 
     func tell(_ notice: Notice) {

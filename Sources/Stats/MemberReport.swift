@@ -59,6 +59,8 @@ package struct MembersReport: Codable, Hashable, Sendable {
 /// The fleet's part of `GET /stats`.
 package struct MembershipReport: Codable, Hashable, Sendable {
     package var incarnation: UInt32 = 0
+    /// Whether a seed has answered since the start, or another member is there, or there is no seed to ask.
+    package var joined = false
     /// Members by state, this node among them.
     package var alive = 0
     package var suspect = 0

@@ -16,10 +16,14 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var membership: MembershipReport?
     /// Nil where there is none, and whoever is a member belongs.
     package var roster: RosterReport?
+    /// Nil in what a remora says that is older than this, and so ``config``.
+    package var stage: StageReport?
+    package var config: ConfigReport?
 
     package init(
         node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
-        services: [ServiceReport] = [], membership: MembershipReport? = nil, roster: RosterReport? = nil
+        services: [ServiceReport] = [], membership: MembershipReport? = nil, roster: RosterReport? = nil,
+        stage: StageReport? = nil, config: ConfigReport? = nil
     ) {
         self.node = node
         self.version = version
@@ -29,6 +33,8 @@ package struct StatsReport: Codable, Hashable, Sendable {
         self.services = services
         self.membership = membership
         self.roster = roster
+        self.stage = stage
+        self.config = config
     }
 
     /// Writes `membership` and `roster` as null where there is none, like the fields of endpoints.
@@ -42,6 +48,8 @@ package struct StatsReport: Codable, Hashable, Sendable {
         try container.encode(services, forKey: .services)
         try container.encode(membership, forKey: .membership)
         try container.encode(roster, forKey: .roster)
+        try container.encode(stage, forKey: .stage)
+        try container.encode(config, forKey: .config)
     }
 }
 

@@ -24,13 +24,28 @@ struct AdminOptions: ParsableArguments {
     func get(_ path: String) async throws -> [UInt8] {
         let reply: AdminReply
         do {
-            reply = try await AdminClient(address: admin, token: token()).get(path)
+            reply = try await client().get(path)
         } catch let failure as AdminClient.Failure {
             throw Self.silent(failure.description)
         }
         if let refusal = reply.refusal(from: admin, tokenFile: tokenFile) { throw Self.silent(refusal) }
         return reply.body
     }
+
+    /// Has the remora do something that it answers with a report; what it refuses is an answer too.
+    func command(_ command: AdminCommand) async throws -> (report: CommandReport, body: [UInt8]) {
+        let reply: AdminReply
+        do {
+            reply = try await client().post("/\(command.rawValue)")
+        } catch let failure as AdminClient.Failure {
+            throw Self.silent(failure.description)
+        }
+        if let report = try? ReportJSON.decode(CommandReport.self, from: reply.body) { return (report, reply.body) }
+        if let refusal = reply.refusal(from: admin, tokenFile: tokenFile) { throw Self.silent(refusal) }
+        throw Self.unreadable(at: admin)
+    }
+
+    func client() throws -> AdminClient { AdminClient(address: admin, token: try token()) }
 
     private func token() throws -> String? {
         guard let tokenFile else { return nil }

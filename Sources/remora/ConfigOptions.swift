@@ -3,20 +3,23 @@
 import ArgumentParser
 import Config
 import Glibc
+import Node
 
 struct ConfigOptions: ParsableArguments {
     @Option(name: .customLong("config"), help: "The config file; - reads standard input.")
     var path: String
 
     /// Reads the file; complains of every fault in it, and ends with the exit code for them.
-    func load() throws -> Configuration {
+    func load() throws -> ReadConfig {
         do {
-            return try ConfigFile.load(path: path, hostName: Self.hostName)
+            return try source.read()
         } catch {
             for fault in error.faults { StandardStreams.complain(fault.description) }
             throw ExitStatus.config.code
         }
     }
+
+    var source: ConfigSource { ConfigSource(path: path, hostName: Self.hostName) }
 
     /// What `node.name` is where the file does not say it.
     private static var hostName: String {

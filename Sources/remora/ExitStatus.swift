@@ -11,6 +11,9 @@ enum ExitStatus: Int32 {
     case broken = 70
     /// A file that was to be written cannot be.
     case cannotCreate = 73
+    /// `wait` has waited long enough.
+    case tooLate = 75
+    /// The config is missing, unreadable or faulty, or a reload was refused.
     case config = 78
 
     var code: ExitCode { ExitCode(rawValue) }

@@ -8,9 +8,12 @@ struct OutputFile {
     private let descriptor: Int32
 
     /// Creates or empties the file; complains and ends with the exit code where it cannot.
-    init(path: String) throws {
+    init(path: String) throws { try self.init(path: path, mode: 0o644) }
+
+    /// - Parameter mode: who may read one that is created.
+    init(path: String, mode: mode_t) throws {
         self.path = path
-        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         if descriptor < 0 { throw OutputFile.complain(of: path) }
     }
 

@@ -29,9 +29,9 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let options = RunOptions(
-            configPath: config.path, logFormat: logFormat == .json ? .json : .text, logLevel: logLevel.level,
+            logFormat: logFormat == .json ? .json : .text, logLevel: logLevel.level,
             threads: threads)
-        let status = await runNode(configuration: try config.load(), options: options)
+        let status = await runNode(try config.load(), from: config.source, options: options)
         throw ExitCode(status)
     }
 }

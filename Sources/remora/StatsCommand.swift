@@ -18,6 +18,6 @@ struct StatsCommand: AsyncParsableCommand {
         guard let report = try? ReportJSON.decode(StatsReport.self, from: body) else {
             throw AdminOptions.unreadable(at: admin.admin)
         }
-        StandardStreams.output(report.text)
+        StandardStreams.output(report.text(colours: Terminal.showsColours))
     }
 }

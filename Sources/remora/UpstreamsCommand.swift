@@ -18,6 +18,6 @@ struct UpstreamsCommand: AsyncParsableCommand {
         guard let report = try? ReportJSON.decode(UpstreamsReport.self, from: body) else {
             throw AdminOptions.unreadable(at: admin.admin)
         }
-        StandardStreams.output(report.text)
+        StandardStreams.output(report.text(colours: Terminal.showsColours))
     }
 }

@@ -140,7 +140,7 @@ struct AdminServerTests {
             #expect(answer.status == 404)
             #expect(
                 answer.body
-                    == "nothing at \(path); there are /stats, /listeners, /upstreams, /members, /explain, /events, /live, /ready\n"
+                    == "nothing at \(path); there are /stats, /listeners, /upstreams, /members, /explain, /events, /live, /ready, /drain, /undrain, /reload\n"
             )
         }
     }

@@ -27,6 +27,7 @@ struct ReportJSONTests {
         #expect(
             Set(stats.keys) == [
                 "node", "version", "uptime_seconds", "listeners", "upstreams", "services", "membership", "roster",
+                "stage", "config",
             ])
         // There is none, and that is said.
         #expect(stats["membership"] is NSNull)
@@ -41,7 +42,7 @@ struct ReportJSONTests {
                 "received_datagrams_total", "sent_datagrams_total", "received_bytes_total", "sent_bytes_total",
                 "refused_datagrams_total", "refused_messages_total", "read_pauses_total", "unsent_datagrams_total",
                 "accepted_streams_total", "opened_streams_total", "refused_streams_total", "failed_streams_total",
-                "last_known_good", "telemetry", "probes",
+                "last_known_good", "telemetry", "joined", "probes",
             ])
         let answered = try #require(membership["probes"] as? [String: Any])
         #expect(

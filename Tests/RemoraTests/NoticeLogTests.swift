@@ -20,7 +20,7 @@ struct NoticeLogTests {
         set = try Discovery(upstreams: [upstream], cells: LoadCells(capacity: 8), at: start).current
     }
 
-    private func log() -> NoticeLog { NoticeLog(listeners: ["edge", "side"], logger: lines.logger) }
+    private func log() -> NoticeLog { NoticeLog(logger: lines.logger) { ["edge", "side"][$0] } }
 
     private func notice(_ kind: Notice.Kind, listener: UInt32 = 0, endpoint: Int = 0, detail: Int32 = 0) -> Notice {
         Notice(

@@ -35,6 +35,7 @@ private final class Desk {
             [options], advertised: [advertised], listeners: ["web": 3],
             doors: Doors(
                 stop: { [door] in door.told.append("stop \($0)") },
+                close: { [door] in door.told.append("close \($0)") },
                 resume: { [door] in door.told.append("resume \($0)") }, accepts: { [door] _ in door.isOpen }),
             desk: ServiceDesk(), events: EventHub(), random: SeededRandom(seed: 1), logger: log.logger)
         keeper.start()

@@ -97,6 +97,14 @@ final class Sidecar {
         _ = eventually { plane.reclaim() >= set.version }
     }
 
+    /// Takes the listeners of another config, and waits until every worker has.
+    func configure(_ listeners: [NextListener]) throws -> Bool {
+        guard listeners.count <= plane.roomForListeners() else { return false }
+        plane.configure(
+            try discovery.configure([options], at: Kernel.now()), named: [options.name], listeners: listeners)
+        return eventually { plane.hasAdoptedListeners }
+    }
+
     /// Publishes the upstream with another fate of the connections on one of its endpoints.
     /// - Parameters:
     ///   - state: of the endpoint; `fit` gets new connections.

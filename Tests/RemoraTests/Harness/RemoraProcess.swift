@@ -71,7 +71,7 @@ final class RemoraProcess {
     }
 
     /// The program beside this test bundle.
-    private static func binary() throws -> URL {
+    static func binary() throws -> URL {
         let bundle = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let binary = URL(fileURLWithPath: bundle).deletingLastPathComponent().appending(path: "remora")
         try #require(

@@ -191,8 +191,13 @@ func connectedPair(through listener: SocketAddress, to server: Server) throws ->
 
 /// `GET path` on the admin port.
 func get(_ path: String, from admin: SocketAddress) throws -> (status: Int, body: String) {
+    try exchange("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", with: admin)
+}
+
+/// One request on a connection of its own, and its answer.
+func exchange(_ request: String, with admin: SocketAddress) throws -> (status: Int, body: String) {
     let peer = try Peer(to: admin)
-    try peer.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    try peer.send(request)
     let answer = try peer.receiveAll()
     let match = try #require(answer.wholeMatch(of: /(?s)HTTP\/1\.1 (\d{3}) .*?\r\n\r\n(.*)/), "no HTTP: \(answer)")
     return (try #require(Int(match.1)), String(match.2))

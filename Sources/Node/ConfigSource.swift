@@ -1,0 +1,35 @@
+// Where the config comes from, and how it is read again.
+
+package import Config
+import TLS
+
+/// A config as it was read.
+package struct ReadConfig: Sendable {
+    package let configuration: Configuration
+    /// SHA-256 of the text, in hexadecimal digits.
+    let checksum: String
+}
+
+package struct ConfigSource: Sendable {
+    /// As given; `-` is standard input.
+    let path: String
+    /// The default of `node.name`.
+    let hostName: String
+
+    package init(path: String, hostName: String) {
+        self.path = path
+        self.hostName = hostName
+    }
+
+    /// Standard input is at its end once it was read.
+    var canBeReadAgain: Bool { path != "-" }
+
+    /// Reads and parses; O(n) in the length of the file, and as slow as what it lies on.
+    package func read() throws(ConfigFaults) -> ReadConfig {
+        let text = try ConfigFile.text(at: path)
+        return ReadConfig(
+            configuration: try ConfigFile.parse(text, file: path, hostName: hostName),
+            // Without one the files of two machines cannot be compared; that keeps none from running.
+            checksum: SHA256.hexadecimal(of: Array(text.utf8)) ?? "")
+    }
+}
