@@ -1,6 +1,7 @@
 #include "cepoll.h"
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 int64_t remora_accept(int fd) {
@@ -66,3 +67,11 @@ int64_t remora_raise_descriptor_limit(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
     return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? -(int64_t)errno : (int64_t)limit.rlim_cur;
 }
+
+int64_t remora_forbid_core_dumps(void) {
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+    if (setrlimit(RLIMIT_CORE, &none) < 0) return -(int64_t)errno;
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -(int64_t)errno : 0;
+}
+
+int64_t remora_is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0; }

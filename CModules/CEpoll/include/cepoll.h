@@ -201,6 +201,12 @@ void remora_name_thread(const char *name);
 /// Raises the soft limit of open descriptors to the hard one, and answers it.
 int64_t remora_raise_descriptor_limit(void);
 
+/// Sets both limits of a core file's size to nothing, and makes the process undumpable.
+int64_t remora_forbid_core_dumps(void);
+
+/// Whether the kernel would dump this process's memory, or let others of its user look into it.
+int64_t remora_is_dumpable(void);
+
 // Time
 
 /// CLOCK_MONOTONIC in nanoseconds.
