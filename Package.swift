@@ -57,7 +57,8 @@ let package = Package(
         core(
             "Config",
             [
-                "Vocabulary", "Gossip", "GossipWire", "Upstreams", "Routing", "Balancing", "HealthChecks", "Stores",
+                "Vocabulary", "Gossip", "GossipWire", "TLS", "Upstreams", "Routing", "Balancing", "HealthChecks",
+                "Stores",
                 .product(name: "Yams", package: "Yams"),
             ]),
         core(

@@ -28,6 +28,8 @@ package final class EventHub: Sendable {
         case config(ConfigReport)
         /// The node has gone a step on its way in or out.
         case stage(StageReport)
+        /// A certificate or an authorities' file was read again, was refused, or is about to end.
+        case certificate(CertificateReport)
         /// Nothing; see ``EventHub/beat``.
         case beat
     }
@@ -123,6 +125,7 @@ extension EventHub.Event {
             case .service(let report): try Self.text("service", report)
             case .config(let report): try Self.text("config", report)
             case .stage(let report): try Self.text("stage", report)
+            case .certificate(let report): try Self.text("certificate", report)
             }
         }
     }

@@ -28,6 +28,7 @@ struct Assembly {
         refuseKeysThatNeverCome(root)
         refuseServicesWithoutAddress(root)
         refuseSourcesWithoutFleet(root)
+        let tls = self.tls(of: root)
         let admin = root[Schema.admin].flatMap { self.admin($0) }
         let shutdown = root[Schema.shutdown]?[Schema.Shutdown.drain].map { ShutdownOptions(drain: $0) }
         refuseSharedAddresses(root)
@@ -35,7 +36,7 @@ struct Assembly {
         guard let node, let services, let upstreams, let listeners, let admin, let shutdown else { return nil }
         let configuration = Configuration(
             node: node, membership: membership ?? nil, services: services, upstreams: upstreams, listeners: listeners,
-            admin: admin, shutdown: shutdown)
+            tls: tls, admin: admin, shutdown: shutdown)
         refuseAdvertising(configuration, root)
         return configuration
     }

@@ -5,6 +5,7 @@
 
 package import HealthChecks
 package import Routing
+package import TLS
 package import Upstreams
 package import Vocabulary
 
@@ -17,6 +18,7 @@ package struct Configuration: Hashable, Sendable {
     package let upstreams: [UpstreamOptions]
     /// At least one.
     package let listeners: [ListenerOptions]
+    package let tls: TLSOptions
     package let admin: AdminOptions
     package let shutdown: ShutdownOptions
 }

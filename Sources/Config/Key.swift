@@ -224,6 +224,13 @@ extension Key<String> {
     }
 }
 
+extension Key<String> {
+    /// Like ``path(_:_:)``, for one that has to be there.
+    static func requiredPath(_ key: String, _ summary: String) -> Key {
+        Key(key, .text(1...4_095), .refused, summary) { if case .text(let value) = $0 { value } else { nil } }
+    }
+}
+
 extension Key<[String: String]> {
     static func table(_ key: String, entries: Int, text: ClosedRange<Int>, _ summary: String) -> Key {
         Key(key, .table(entries: entries, text: text), .readEmpty, summary) {
@@ -258,6 +265,13 @@ extension Key where Value: RawRepresentable<String> & CaseIterable {
         Key(
             key, .choice(Value.allCases.map(\.rawValue), later: later), .read(fallback.rawValue), summary
         ) { if case .text(let word) = $0 { Value(rawValue: word) } else { nil } }
+    }
+
+    /// One of the cases of `Value`; nil where it is left out.
+    static func choice(_ key: String, _ summary: String) -> Key {
+        Key(key, .choice(Value.allCases.map(\.rawValue), later: []), .none, summary) {
+            if case .text(let word) = $0 { Value(rawValue: word) } else { nil }
+        }
     }
 
     /// One of the cases of `Value`, or `none`, which reads as nil and is the default.

@@ -154,16 +154,17 @@ enum RemoraSchema {
             "panic_threshold_percent", 0...100, or: .read("30"),
             "With fewer fit endpoints, in percent of those known, all of them are used again; 0: never.")
 
+        static let tls = Key.section(
+            "tls", Origination.section, or: .none,
+            "Connections to endpoints are encrypted, and endpoints' certificates verified. Default: plain TCP.")
+
         static let section = Section(
             "an upstream",
             [
                 name.field, endpoints.field, service.field, members.field, balance.field, load.field, hash.field,
                 zoneAware.field, onSuspect.field, onDead.field, onLeft.field, connectTimeout.field,
                 connectAttempts.field, maxConnections.field, maxOutstanding.field, maxConnectionAge.field,
-                outlier.field, slowStart.field, panicThresholdPercent.field,
-            ],
-            later: [
-                LaterKey("tls")
+                outlier.field, slowStart.field, panicThresholdPercent.field, tls.field,
             ],
             alternatives: [[endpoints.field, service.field, members.field]])
     }
@@ -202,15 +203,19 @@ enum RemoraSchema {
         static let maxConnections = Key.integer(
             "max_connections", 1...1_000_000_000, "Most connections at once. Default: half of the descriptor limit.")
 
+        static let tls = Key.section(
+            "tls", Termination.section, or: .none,
+            "Clients' connections are encrypted, and end here. Default: they are passed on as they come.")
+
         static let section = Section(
             "a listener",
             [
                 name.field, bind.field, speech.field, upstream.field, service.field, sni.field,
                 acceptProxyProtocol.field, sendProxyProtocol.field, idleTimeout.field, maxConnections.field,
+                tls.field,
             ],
             later: [
-                LaterKey("tls"),
-                LaterKey("fence"),
+                LaterKey("fence")
             ],
             alternatives: [[upstream.field, service.field]],
             companions: [Companion(sni.field, needs: upstream.field)])

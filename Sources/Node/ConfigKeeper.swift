@@ -14,6 +14,7 @@ import Reactor
 import Stats
 import Stores
 import Synchronization
+import TLS
 import Vocabulary
 
 /// What a reload brings: everything in it is ready.
@@ -23,6 +24,7 @@ struct PreparedConfig: Sendable {
     /// One for each of the plan's doors; sockets are open.
     let listeners: [NextListener]
     let roster: RosterChange
+    let tls: PreparedTLS
 
     /// Gives back what was bound for nothing.
     func discard() {
@@ -65,6 +67,7 @@ final class ConfigKeeper {
 
     private let source: ConfigSource
     private let desk: ConfigDesk
+    private let certificates: CertificateKeeper
     private let workers: Int
     private let silentPeerTimeout: Duration
     /// What this process was started with.
@@ -78,10 +81,13 @@ final class ConfigKeeper {
 
     /// - Parameter workers: for which sockets are opened.
     init(
-        _ config: ReadConfig, from source: ConfigSource, desk: ConfigDesk, workers: Int, silentPeerTimeout: Duration
+        _ config: ReadConfig, from source: ConfigSource, desk: ConfigDesk, certificates: CertificateKeeper,
+        workers: Int,
+        silentPeerTimeout: Duration
     ) {
         self.source = source
         self.desk = desk
+        self.certificates = certificates
         self.workers = workers
         self.silentPeerTimeout = silentPeerTimeout
         start = config.configuration
@@ -108,14 +114,14 @@ final class ConfigKeeper {
         later = nil
         stage = .reading(waiting)
         let (source, current, start, result) = (source, current, start, result)
-        let (workers, silentPeerTimeout) = (workers, silentPeerTimeout)
+        let (certificates, workers, silentPeerTimeout) = (certificates, workers, silentPeerTimeout)
         // Not a kernel thread of ours: where the machine gives none, a reload can wait.
         DispatchQueue(label: "remora.config").async {
             result.put(
                 Result { () throws(ReloadRefusal) in
                     try Self.prepare(
-                        source, from: current, start: start, open: open, workers: workers,
-                        silentPeerTimeout: silentPeerTimeout)
+                        source, from: current, start: start, open: open,
+                        certificates: certificates, workers: workers, silentPeerTimeout: silentPeerTimeout)
                 })
             wake()
         }
@@ -164,8 +170,8 @@ final class ConfigKeeper {
     }
 
     private static func prepare(
-        _ source: ConfigSource, from current: Configuration, start: Configuration, open: [OpenListener], workers: Int,
-        silentPeerTimeout: Duration
+        _ source: ConfigSource, from current: Configuration, start: Configuration, open: [OpenListener],
+        certificates: CertificateKeeper, workers: Int, silentPeerTimeout: Duration
     ) throws(ReloadRefusal) -> PreparedConfig {
         guard source.canBeReadAgain else {
             throw ReloadRefusal([
@@ -174,6 +180,11 @@ final class ConfigKeeper {
         }
         let config: ReadConfig
         do throws(ConfigFaults) { config = try source.read() } catch { throw ReloadRefusal(error) }
+        // Before anything is bound: nothing is to be given back then.
+        let tls: PreparedTLS
+        do throws(CertificateFault) { tls = try certificates.prepare(config.configuration.tls) } catch {
+            throw ReloadRefusal(["\(source.path): error: tls: \(error)"])
+        }
         let plan = ReloadPlan(from: current, start: start, open: open, to: config.configuration)
         var listeners: [NextListener] = []
         for door in plan.doors {
@@ -198,7 +209,7 @@ final class ConfigKeeper {
             for case .opens(let sockets) in listeners { sockets.close() }
             throw ReloadRefusal(["the roster cannot be read: \(error)"])
         }
-        return PreparedConfig(config: config, plan: plan, listeners: listeners, roster: roster)
+        return PreparedConfig(config: config, plan: plan, listeners: listeners, roster: roster, tls: tls)
     }
 
     private static func roster(

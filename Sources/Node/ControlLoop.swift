@@ -38,6 +38,7 @@ struct ControlLoop: ~Copyable {
     private let services: ServiceKeeper
     /// Nil: nobody can ask for a load here.
     private let responder: ProbeResponder?
+    private let certificates: CertificateKeeper
     private let events: EventHub
     private var nextBeat: Instant
     private let config: ConfigKeeper
@@ -49,9 +50,8 @@ struct ControlLoop: ~Copyable {
 
     init(
         desk: ControlDesk, plane: DataPlane, fleet: Fleet?, roster: RosterWatch?, rosterDesk: RosterDesk,
-        endpoints: EndpointKeeper, services: ServiceKeeper, responder: ProbeResponder?, config: ConfigKeeper, configDesk: ConfigDesk,
-        events: EventHub,
-        signals: consuming SignalQueue, logger: Logger
+        endpoints: EndpointKeeper, services: ServiceKeeper, responder: ProbeResponder?, certificates: CertificateKeeper,
+        config: ConfigKeeper, configDesk: ConfigDesk, events: EventHub, signals: consuming SignalQueue, logger: Logger
     ) throws(SystemError) {
         self.desk = desk
         self.plane = plane
@@ -61,6 +61,7 @@ struct ControlLoop: ~Copyable {
         self.endpoints = endpoints
         self.services = services
         self.responder = responder
+        self.certificates = certificates
         self.events = events
         nextBeat = Kernel.now() + EventHub.beat
         self.logger = logger
@@ -82,6 +83,7 @@ struct ControlLoop: ~Copyable {
         signals.unblock()
         fleet?.start()
         services.start()
+        certificates.start { [desk] in desk.wake.signal() }
         if let roster {
             // Before any member is seen: where nobody has said who belongs, nobody does.
             endpoints.list(roster.take() ?? Roster.unknown, at: Kernel.now())
@@ -134,6 +136,7 @@ struct ControlLoop: ~Copyable {
             endpoints.hear(lastContact: fleet.lastContact, at: now)
             if let tags = services.takeTags() { bear(tags, by: fleet) }
         }
+        if let contexts = certificates.take() { plane.publish(tls: contexts) }
         if let names = roster?.take() { endpoints.list(names, at: now) }
         endpoints.turn(at: now)
         beat(at: now)
@@ -323,6 +326,8 @@ extension ControlLoop {
         let named = Set(next.allUpstreams.map(\.name))
         do throws(OutOfLoadCells) {
             try endpoints.configure(next.allUpstreams, at: now) { [plane] set in
+                // Before the set: of every upstream in it, workers know whether it speaks TLS.
+                plane.publish(tls: prepared.tls.contexts)
                 plane.configure(set, named: named, listeners: prepared.listeners)
             }
         } catch {
@@ -344,6 +349,7 @@ extension ControlLoop {
                 if fleet.configure(tags: tags, interests: next.tagsOfInterest) { bear(services.tags, by: fleet) }
             }
         }
+        certificates.adopt(prepared.tls)
         change(prepared.roster, at: now)
         shutdown.drainPeriod = next.shutdown.drain
     }

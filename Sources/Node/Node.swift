@@ -15,6 +15,7 @@ import Reactor
 import Routing
 import Stats
 import Synchronization
+import TLS
 import Upstreams
 import Vocabulary
 
@@ -78,6 +79,7 @@ private struct RunningNode {
     /// Nil: nobody can ask for a load here.
     let responder: ProbeResponder?
     let services: ServiceKeeper
+    let certificates: CertificateKeeper
     let serviceDesk = ServiceDesk()
     let events = EventHub()
     let started: Instant
@@ -90,11 +92,13 @@ private struct RunningNode {
         logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: options.logLevel) }
         token = try Self.readToken(configuration.admin)
         started = Kernel.now()
+        certificates = try Self.certificates(configuration.tls, events, logger)
         let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
         let workers = options.threads ?? min(4, max(1, Kernel.processors))
         configDesk = ConfigDesk(config, file: source.path, at: started)
         self.config = ConfigKeeper(
-            config, from: source, desk: configDesk, workers: workers, silentPeerTimeout: limits.silentPeerTimeout)
+            config, from: source, desk: configDesk, certificates: certificates, workers: workers,
+            silentPeerTimeout: limits.silentPeerTimeout)
         let cells = LoadCells()
         var discovery = try Discovery(
             upstreams: configuration.allUpstreams, cells: cells,
@@ -113,7 +117,7 @@ private struct RunningNode {
         do {
             plane = try DataPlane(
                 listeners: listeners, upstreams: discovery.current, cells: cells, workers: workers, limits: limits,
-                seed: random.next(),
+                tls: certificates.first, seed: random.next(),
                 probes: configuration.membership.map { ProbeOptions(source: $0.bind, keys: probeKeys) },
                 noticesArrived: { desk.wake.signal() })
             let advertised = configuration.membership == nil ? [] : configuration.advertised(at: plane.listeners)
@@ -152,6 +156,16 @@ private struct RunningNode {
             throw StartError(
                 description: "membership cannot bind a UDP port of \(membership.bind) for load probes: \(error)",
                 status: RunStatus.cannotCreate)
+        }
+    }
+
+    private static func certificates(
+        _ options: TLSOptions, _ events: EventHub, _ logger: Logger
+    ) throws -> CertificateKeeper {
+        do throws(CertificateFault) {
+            return try CertificateKeeper(options, events: events, logger: logger)
+        } catch {
+            throw StartError(description: "tls: \(error)", status: RunStatus.config)
         }
     }
 
@@ -214,8 +228,8 @@ private struct RunningNode {
         do {
             let loop = try ControlLoop(
                 desk: desk, plane: plane, fleet: fleet, roster: roster, rosterDesk: rosterDesk, endpoints: endpoints,
-                services: services, responder: responder,
-                config: config, configDesk: configDesk, events: events, signals: signals, logger: logger)
+                services: services, responder: responder, certificates: certificates, config: config,
+                configDesk: configDesk, events: events, signals: signals, logger: logger)
             let adminAddress = try await admin.start()
             try plane.start()
             responder?.start(answeringFor: configuration.inboundServices, of: plane)
@@ -239,6 +253,7 @@ private struct RunningNode {
         desk.close()
         plane.end()
         roster?.stop()
+        certificates.stop()
         fleet?.end()
         await admin.stop()
     }
@@ -254,7 +269,8 @@ private struct RunningNode {
     private var source: AdminSource {
         let (desk, plane, node, started) = (desk, plane, configuration.node.name, started)
         let members: @Sendable () -> FleetSnapshot? = { [fleetDesk] in fleetDesk?.snapshot }
-        let (rosterDesk, serviceDesk, configDesk, responder) = (rosterDesk, serviceDesk, configDesk, responder)
+        let (rosterDesk, serviceDesk, configDesk) = (rosterDesk, serviceDesk, configDesk)
+        let (responder, certificates) = (responder, certificates)
         return AdminSource(
             stats: {
                 let (report, snapshot) = (plane.report(), members())
@@ -268,6 +284,7 @@ private struct RunningNode {
                 return StatsReport(
                     node: node, version: Version.current, uptimeSeconds: (Kernel.now() - started).inSeconds,
                     listeners: report.listeners, upstreams: upstreams, services: serviceDesk.reports,
+                    certificates: certificates.reports,
                     membership: snapshot.map {
                         var report = MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
                         report.probes = AnsweredProbesReport(responder, strayAnswers: plane.strayAnswers)

@@ -87,6 +87,8 @@ extension ReloadPlan {
     private static func changes(from current: Configuration, to next: Configuration) -> [String] {
         var changes = compare("upstream", current.upstreams, next.upstreams, \.name)
         changes += compare("service", current.services, next.services, \.name)
+        changes += compare("tls of listener", current.tls.listeners, next.tls.listeners)
+        changes += compare("tls of upstream", current.tls.upstreams, next.tls.upstreams)
         if current.node.tags != next.node.tags { changes.append("node.tags is changed") }
         if current.membership?.roster != next.membership?.roster { changes.append("membership.roster is changed") }
         if current.shutdown != next.shutdown { changes.append("shutdown.drain is changed") }
@@ -103,6 +105,13 @@ extension ReloadPlan {
             return last == item ? nil : "\(noun) \(name(item)) is changed"
         }
         return changed + before.filter { !names.contains(name($0)) }.map { "\(noun) \(name($0)) is gone" }
+    }
+
+    private static func compare<Item: Hashable>(
+        _ noun: String, _ before: [String: Item], _ after: [String: Item]
+    ) -> [String] {
+        let names = Set(before.keys).union(after.keys).sorted()
+        return names.filter { before[$0] != after[$0] }.map { "\(noun) \($0) is changed" }
     }
 
     /// What this process cannot change about itself.

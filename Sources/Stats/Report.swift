@@ -12,6 +12,8 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var upstreams: [UpstreamReport]
     /// Those beside this node.
     package var services: [ServiceReport]
+    /// What TLS works with; empty without any.
+    package var certificates: [CertificateReport]
     /// Nil where the node is a member of nothing.
     package var membership: MembershipReport?
     /// Nil where there is none, and whoever is a member belongs.
@@ -22,8 +24,8 @@ package struct StatsReport: Codable, Hashable, Sendable {
 
     package init(
         node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
-        services: [ServiceReport] = [], membership: MembershipReport? = nil, roster: RosterReport? = nil,
-        stage: StageReport? = nil, config: ConfigReport? = nil
+        services: [ServiceReport] = [], certificates: [CertificateReport] = [], membership: MembershipReport? = nil,
+        roster: RosterReport? = nil, stage: StageReport? = nil, config: ConfigReport? = nil
     ) {
         self.node = node
         self.version = version
@@ -31,6 +33,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
         self.listeners = listeners
         self.upstreams = upstreams
         self.services = services
+        self.certificates = certificates
         self.membership = membership
         self.roster = roster
         self.stage = stage
@@ -46,6 +49,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
         try container.encode(listeners, forKey: .listeners)
         try container.encode(upstreams, forKey: .upstreams)
         try container.encode(services, forKey: .services)
+        try container.encode(certificates, forKey: .certificates)
         try container.encode(membership, forKey: .membership)
         try container.encode(roster, forKey: .roster)
         try container.encode(stage, forKey: .stage)
