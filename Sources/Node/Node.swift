@@ -60,6 +60,7 @@ private func fail(_ line: String, _ status: Int32) -> Int32 {
 private struct RunningNode {
     let configuration: Configuration
     let logger: Logger
+    let logLevel: SharedLogLevel
     let plane: DataPlane
     let desk: ControlDesk
     /// Nil: this node is a member of nothing. The control thread's, once it runs.
@@ -78,7 +79,9 @@ private struct RunningNode {
     /// Binds every listener; nothing is accepted yet.
     init(_ configuration: Configuration, _ options: RunOptions) throws {
         self.configuration = configuration
-        logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: options.logLevel) }
+        let logLevel = SharedLogLevel(options.logLevel)
+        self.logLevel = logLevel
+        logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: logLevel) }
         token = try Self.readToken(configuration.admin)
         started = Kernel.now()
         let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
@@ -243,10 +246,26 @@ private struct RunningNode {
                 case .upstream: plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now())
                 }
             },
+            configuration: { [configuration] in configuration.text },
+            logLevels: LogLevels.names,
+            setLogLevel: { [logLevel, logger] name in
+                guard let level = LogLevels.level(named: name) else { return false }
+                logLevel.current = level
+                logger.notice("the admin port has set the log level to \(name)")
+                return true
+            },
             events: events,
             readiness: { desk.readiness },
             liveness: { desk.liveness(at: Kernel.now()) })
     }
+}
+
+/// The levels that `--log-level` has, and so `/log-level`.
+private enum LogLevels {
+    private static let all: [Logger.Level] = [.trace, .debug, .info, .warning, .error]
+    static let names = all.map(\.rawValue)
+
+    static func level(named name: String) -> Logger.Level? { all.first { $0.rawValue == name } }
 }
 
 extension InheritedSockets {
