@@ -300,7 +300,7 @@ function spark(label, values) {
   drawn.setAttribute("aria-hidden", "true");
   const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline"), highest = Math.max(...known, 1e-9);
   line.setAttribute("points", values.map((value, index) => value === null ? null
-    : `${history - values.length + index},${9.5 - 9 * value / highest}`).filter(Boolean).join(" "));
+    : `${history - values.length + index},${9.5 - 7.5 * value / highest}`).filter(Boolean).join(" "));
   drawn.append(line);
   box.append(make("span", label, "muted"), drawn, make("b", known.length ? time(known.at(-1)) : "–"));
   return box;
