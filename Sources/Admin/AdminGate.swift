@@ -7,6 +7,19 @@
 
 internal import Vocabulary
 
+/// What a browser says of who asks (Fetch Metadata); nothing where it is no browser, or an old one.
+struct FetchMetadata: Hashable, Sendable {
+    var site: String?
+    var mode: String?
+
+    /// Whether a page of another origin has the browser fetch something, as an image or a script: that bears no Origin. To
+    /// follow a link from there is fine.
+    var isForeign: Bool {
+        guard let site, site != "same-origin", site != "none" else { return false }
+        return mode != "navigate"
+    }
+}
+
 struct AdminGate: Sendable {
     /// Where the port is bound.
     let address: SocketAddress
@@ -16,8 +29,17 @@ struct AdminGate: Sendable {
     enum Refusal: Error, Hashable {
         case foreignHost(String?)
         case foreignOrigin(String)
+        case foreignPage(site: String)
         case tokenMissing
         case tokenWrong
+
+        /// Whether a token would have let it pass.
+        var isOfToken: Bool {
+            switch self {
+            case .foreignHost, .foreignOrigin, .foreignPage: false
+            case .tokenMissing, .tokenWrong: true
+            }
+        }
 
         /// What is wrong and what would be right.
         var explanation: String {
@@ -28,6 +50,8 @@ struct AdminGate: Sendable {
                 "Host \"\(host)\" is not this port's; ask by its address or as localhost"
             case .foreignOrigin(let origin):
                 "pages of \"\(origin)\" may not ask this port"
+            case .foreignPage(let site):
+                "a page of another origin (\(site)) may not have this port asked"
             case .tokenMissing:
                 "this port asks for a token; send Authorization: Bearer with what the file of admin.token_file holds"
             case .tokenWrong:
@@ -38,12 +62,15 @@ struct AdminGate: Sendable {
 
     /// - Parameters: the fields of these names; nil where the request has none.
     /// - Returns: why it is refused; nil lets it pass.
-    func refusal(host: String?, origin: String?, authorization: String?) -> Refusal? {
+    func refusal(
+        host: String?, origin: String?, authorization: String?, fetch: FetchMetadata = FetchMetadata()
+    ) -> Refusal? {
         guard admits(host: host) else { return .foreignHost(host) }
         if let origin {
             // Same-origin and nothing else: another port of localhost is another program's page.
             guard let host, origin.lowercased() == "http://\(host.lowercased())" else { return .foreignOrigin(origin) }
         }
+        if fetch.isForeign { return .foreignPage(site: fetch.site ?? "") }
         guard let token else { return nil }
         guard let presented = authorization.flatMap(Self.bearerToken) else { return .tokenMissing }
         return Self.matches(presented, token) ? nil : .tokenWrong

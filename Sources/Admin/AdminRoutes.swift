@@ -13,6 +13,16 @@ struct AdminRoute: Sendable {
     /// HEAD is answered wherever GET is.
     var method: HTTPMethod = .GET
     var answer: @Sendable (HTTPRequest) async throws -> HTTPResponse
+    /// The body of the 401 for whoever bears no token; nil: a line that says what is missing.
+    var locked: (@Sendable () -> HTTPResponse)?
+
+    init(
+        path: String, method: HTTPMethod = .GET, locked: (@Sendable () -> HTTPResponse)? = nil,
+        answer: @escaping @Sendable (HTTPRequest) async throws -> HTTPResponse
+    ) {
+        (self.path, self.method) = (path, method)
+        (self.locked, self.answer) = (locked, answer)
+    }
 }
 
 struct AdminRoutes: HTTPHandler {
@@ -28,11 +38,13 @@ struct AdminRoutes: HTTPHandler {
     func handleRequest(_ request: HTTPRequest) async -> HTTPResponse {
         let refusal = gate.refusal(
             host: request.headers[.host], origin: request.headers[HTTPHeader("origin")],
-            authorization: request.headers[.authorization])
-        if let refusal { return .refusing(refusal) }
-
+            authorization: request.headers[.authorization], fetch: FetchMetadata(request))
         let path = request.target.path()
         let method = request.method == .HEAD ? .GET : request.method
+        if let refusal {
+            let page = refusal.isOfToken ? table.first { $0.path == path && $0.method == method }?.locked : nil
+            return .refusing(refusal, with: page?())
+        }
         let matches = table.filter { $0.path == path }
         guard let route = matches.first(where: { $0.method == method }) else {
             return matches.isEmpty ? notFound(path) : notAllowed(matches)
@@ -61,13 +73,23 @@ struct AdminRoutes: HTTPHandler {
     }
 }
 
+extension FetchMetadata {
+    fileprivate init(_ request: HTTPRequest) {
+        self.init(
+            site: request.headers[HTTPHeader("sec-fetch-site")], mode: request.headers[HTTPHeader("sec-fetch-mode")])
+    }
+}
+
 // MARK: - The paths there are
 
 extension AdminRoutes {
     /// The paths of a running remora; what comes later adds a line here.
-    static func table(for source: AdminSource) -> [AdminRoute] {
+    /// - Parameter asksForToken: whether the gate does.
+    static func table(for source: AdminSource, asksForToken: Bool) -> [AdminRoute] {
         let desk = ReportDesk()
+        let page = DashboardPage(asksForToken: asksForToken)
         return [
+            AdminRoute(path: "/", locked: { page.response(.unauthorized) }) { _ in page.response(.ok) },
             AdminRoute(path: "/stats") { _ in
                 try await .json(desk.report { try ReportJSON.encode(source.stats()) })
             },
@@ -94,7 +116,20 @@ extension AdminRoutes {
                 }
                 return .json(body)
             },
-            AdminRoute(path: "/events") { _ in
+            AdminRoute(path: "/config") { _ in
+                try await .json(desk.report { Data(source.configuration().utf8) })
+            },
+            AdminRoute(path: "/metrics") { _ in
+                let (ready, live) = (source.readiness().ready, source.liveness().live)
+                let body = try await desk.report {
+                    Data(Metrics(source.stats(), isReady: ready, isLive: live).text.utf8)
+                }
+                return .answer(.ok, type: Exposition.contentType, body)
+            },
+            AdminRoute(path: "/events") { request in
+                if request.query.contains(where: { $0.name == "recent" }) {
+                    return try await .json(desk.report { try ReportJSON.encode(source.events.recent()) })
+                }
                 guard let events = source.events.listen() else {
                     return .text(
                         .serviceUnavailable, "\(EventHub.listeners) clients listen to events already; end one of them")
@@ -108,6 +143,15 @@ extension AdminRoutes {
             AdminRoute(path: "/ready") { _ in
                 let (ready, line) = source.readiness()
                 return .text(ready ? .ok : .serviceUnavailable, line)
+            },
+            AdminRoute(path: "/log-level", method: .POST) { request in
+                guard request.query.count == 1, request.query[0].name == "level",
+                    source.setLogLevel(request.query[0].value)
+                else {
+                    let choices = source.logLevels.map { "/log-level?level=\($0)" }
+                    return .text(.badRequest, "ask for one of: \(choices.joined(separator: ", "))")
+                }
+                return .text(.ok, "the log level is \(request.query[0].value)")
             },
         ] + commands(for: source)
     }
@@ -154,19 +198,20 @@ extension HTTPResponse {
         answer(status, type: "application/json", body)
     }
 
-    static func events(_ events: AsyncStream<EventHub.Event>) -> HTTPResponse {
+    static func events(_ events: AsyncStream<EventHub.Numbered>) -> HTTPResponse {
         answer(
             .ok, type: "text/event-stream",
             HTTPBodySequence(
                 from: EventBody(events: events), suggestedBufferSize: AdminConnection.pieceBytes))
     }
 
-    static func refusing(_ refusal: AdminGate.Refusal) -> HTTPResponse {
+    /// - Parameter page: what to say it with.
+    static func refusing(_ refusal: AdminGate.Refusal, with page: HTTPResponse? = nil) -> HTTPResponse {
         switch refusal {
-        case .foreignHost, .foreignOrigin:
+        case .foreignHost, .foreignOrigin, .foreignPage:
             return .text(.forbidden, refusal.explanation)
         case .tokenMissing, .tokenWrong:
-            var response = HTTPResponse.text(.unauthorized, refusal.explanation)
+            var response = page ?? HTTPResponse.text(.unauthorized, refusal.explanation)
             response.headers[HTTPHeader("WWW-Authenticate")] = "Bearer realm=\"remora\""
             return response
         }
@@ -185,7 +230,7 @@ extension HTTPResponse {
         return .text(status, fault.explanation)
     }
 
-    private static func answer(_ status: HTTPStatusCode, type: String, _ body: Data) -> HTTPResponse {
+    static func answer(_ status: HTTPStatusCode, type: String, _ body: Data) -> HTTPResponse {
         answer(
             status, type: type, HTTPBodySequence(data: body, suggestedBufferSize: AdminConnection.pieceBytes))
     }
@@ -197,6 +242,7 @@ extension HTTPResponse {
                 .contentType: type,
                 .cacheControl: "no-store",
                 HTTPHeader("X-Content-Type-Options"): "nosniff",
+                HTTPHeader("Cross-Origin-Resource-Policy"): "same-origin",
             ],
             body: body)
     }

@@ -48,7 +48,8 @@ package actor AdminServer {
     package init(
         bind: SocketAddress, token: String? = nil, source: AdminSource, limits: AdminLimits = .standard
     ) {
-        self.init(bind: bind, token: token, table: AdminRoutes.table(for: source), limits: limits)
+        self.init(
+            bind: bind, token: token, table: AdminRoutes.table(for: source, asksForToken: token != nil), limits: limits)
     }
 
     /// - Precondition: `token` is not empty: everyone has an empty one.

@@ -16,6 +16,13 @@ package struct AdminSource: Sendable {
     package var members: @Sendable () -> [MemberReport]
     /// Why a member, or an upstream, is as it is; nil where none has that name. Called like `stats`.
     package var explain: @Sendable (ExplanationReport.Subject, String) -> ExplanationReport?
+    /// The config as it was understood, defaults included and secrets left out: JSON, with its line end. Called like
+    /// `stats`.
+    package var configuration: @Sendable () -> String
+    /// The levels of the log, by name, and how to have the log at one from now on; false for a name that is none.
+    /// Called on the shared thread pool: must not block.
+    package var logLevels: [String]
+    package var setLogLevel: @Sendable (String) -> Bool
     /// What changes.
     package var events: EventHub
     /// Whether this node should be sent traffic, and one line why. Called on the shared thread pool: must not block.
@@ -29,6 +36,9 @@ package struct AdminSource: Sendable {
         stats: @escaping @Sendable () -> StatsReport,
         members: @escaping @Sendable () -> [MemberReport] = { [] },
         explain: @escaping @Sendable (ExplanationReport.Subject, String) -> ExplanationReport? = { _, _ in nil },
+        configuration: @escaping @Sendable () -> String = { "{}\n" },
+        logLevels: [String] = [],
+        setLogLevel: @escaping @Sendable (String) -> Bool = { _ in false },
         events: EventHub = EventHub(),
         readiness: @escaping @Sendable () -> (ready: Bool, line: String),
         liveness: @escaping @Sendable () -> (live: Bool, line: String),
@@ -39,6 +49,9 @@ package struct AdminSource: Sendable {
         self.stats = stats
         self.members = members
         self.explain = explain
+        self.configuration = configuration
+        self.logLevels = logLevels
+        self.setLogLevel = setLogLevel
         self.events = events
         self.readiness = readiness
         self.liveness = liveness

@@ -313,11 +313,11 @@ final class Fleet {
         if let ring = try? keys.keyring() { driver.adopt(ring) }
     }
 
-    /// Tells those who listen on the admin port.
+    /// Tells those who listen on the admin port, or come to ask what has changed.
     private func publish(_ event: MembershipEvent) {
         switch event {
         case .joined(let id), .updated(let id), .suspected(let id), .cleared(let id), .died(let id), .left(let id):
-            guard events.isHeard, let view = driver.core.view(of: id) else { return }
+            guard let view = driver.core.view(of: id) else { return }
             let member = FleetSnapshot.Member(view, in: driver.core, names: driver.directory)
             let provenance = driver.core.gossip.provenance(of: id)
             var report = MemberReport(member, accusedOf: provenance, own: name, at: Kernel.now())

@@ -6,20 +6,52 @@
 import Foundation
 import Glibc
 package import Logging
+import Synchronization
+
+/// The level that all handlers of a process go by, and that can be changed while it runs.
+package final class SharedLogLevel: Sendable {
+    private let place: Atomic<Int>
+
+    package init(_ level: Logger.Level) { place = Atomic(Self.place(of: level)) }
+
+    package var current: Logger.Level {
+        get { Logger.Level.allCases[place.load(ordering: .relaxed)] }
+        set { place.store(Self.place(of: newValue), ordering: .relaxed) }
+    }
+
+    private static func place(of level: Logger.Level) -> Int {
+        // Every level is among them.
+        Logger.Level.allCases.firstIndex(of: level) ?? 0
+    }
+}
 
 package struct LineLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
-    package var logLevel: Logger.Level
+    private let shared: SharedLogLevel
+    /// What this handler alone was told; nil: the level of all.
+    private var ownLevel: Logger.Level?
     private let format: RunOptions.LogFormat
     private let write: @Sendable (String) -> Void
 
     /// - Parameter write: takes one line, its end included.
     package init(
-        format: RunOptions.LogFormat, level: Logger.Level, write: @escaping @Sendable (String) -> Void = toStandardError
+        format: RunOptions.LogFormat, level: SharedLogLevel,
+        write: @escaping @Sendable (String) -> Void = toStandardError
     ) {
         self.format = format
-        logLevel = level
+        shared = level
         self.write = write
+    }
+
+    package init(
+        format: RunOptions.LogFormat, level: Logger.Level, write: @escaping @Sendable (String) -> Void = toStandardError
+    ) {
+        self.init(format: format, level: SharedLogLevel(level), write: write)
+    }
+
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? shared.current }
+        set { ownLevel = newValue }
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -67,6 +67,7 @@ private struct RunningNode {
     let config: ConfigKeeper
     let configDesk: ConfigDesk
     let logger: Logger
+    let logLevel: SharedLogLevel
     let plane: DataPlane
     let desk: ControlDesk
     /// Nil: this node is a member of nothing. The control thread's, once it runs.
@@ -89,7 +90,9 @@ private struct RunningNode {
     init(_ config: ReadConfig, _ source: ConfigSource, _ options: RunOptions) throws {
         let configuration = config.configuration
         self.configuration = configuration
-        logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: options.logLevel) }
+        let logLevel = SharedLogLevel(options.logLevel)
+        self.logLevel = logLevel
+        logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: logLevel) }
         token = try Self.readToken(configuration.admin)
         started = Kernel.now()
         certificates = try Self.certificates(configuration.tls, events, logger)
@@ -304,6 +307,14 @@ private struct RunningNode {
                         ? plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now()) : nil
                 }
             },
+            configuration: { [configDesk] in configDesk.configuration.text },
+            logLevels: LogLevels.names,
+            setLogLevel: { [logLevel, logger] name in
+                guard let level = LogLevels.level(named: name) else { return false }
+                logLevel.current = level
+                logger.notice("the admin port has set the log level to \(name)")
+                return true
+            },
             events: events,
             readiness: { desk.readiness },
             liveness: { desk.liveness(at: Kernel.now()) },
@@ -319,6 +330,14 @@ extension ControlRequest {
         case .reload: self = .reload
         }
     }
+}
+
+/// The levels that `--log-level` has, and so `/log-level`.
+private enum LogLevels {
+    private static let all: [Logger.Level] = [.trace, .debug, .info, .warning, .error]
+    static let names = all.map(\.rawValue)
+
+    static func level(named name: String) -> Logger.Level? { all.first { $0.rawValue == name } }
 }
 
 extension InheritedSockets {

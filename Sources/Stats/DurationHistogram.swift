@@ -36,6 +36,20 @@ package enum DurationBuckets {
     }
 }
 
+/// The few buckets in which durations leave the process: a doubling each, from 125 µs to 18.6 hours.
+///
+/// Every bound is one of ``DurationBuckets`` too (125 µs by powers of two are 125 or 1000 microseconds by powers of two,
+/// and those lie on the grid of 64 to a doubling), so that no duration is counted on the wrong side of it.
+package enum CoarseBuckets {
+    /// Upper bounds in seconds; what is as long as the last, or longer, has a bucket of its own.
+    package static let bounds = microseconds.map { Double($0) / 1e6 }
+    package static let count = bounds.count + 1
+
+    private static let microseconds = (0..<30).map { Int64(125) << $0 }
+    /// The first of the fine buckets beyond each bound.
+    fileprivate static let edges = microseconds.map { DurationBuckets.index(nanoseconds: $0 * 1000) }
+}
+
 /// Histograms with a single writer, one a row.
 ///
 /// `@unchecked`: the mapping's address never changes and its words are atomics.
@@ -95,7 +109,25 @@ package struct DurationDistribution: Hashable, Sendable {
         report.p99 = quantile(0.99, of: count)
         report.p999 = quantile(0.999, of: count)
         report.max = longest
+        report.sum = estimatedSum
+        report.buckets = coarse
         return report
+    }
+
+    /// The counts between the bounds of ``CoarseBuckets``: what an earlier distribution can be subtracted from.
+    private var coarse: [UInt64] {
+        let edges = [0] + CoarseBuckets.edges + [counts.count]
+        return zip(edges, edges.dropFirst()).map { counts[$0..<$1].reduce(0, +) }
+    }
+
+    /// The sum of all durations in seconds, each taken for the middle of its bucket, and so within 0.8 %; it never falls
+    /// while counts rise. Not taken: one more counter for the workers to keep, for a number that is divided by a count.
+    private var estimatedSum: Double {
+        counts.enumerated().reduce(0) { sum, bucket in
+            guard bucket.element > 0 else { return sum }
+            let middle = (DurationBuckets.lowerBound(bucket.offset) + DurationBuckets.lowerBound(bucket.offset + 1)) / 2
+            return sum + Double(bucket.element) * middle
+        }
     }
 
     private func quantile(_ fraction: Double, of total: UInt64) -> Double {

@@ -211,6 +211,11 @@ package struct QuantilesReport: Codable, Hashable, Sendable {
     package var p99: Double = 0
     package var p999: Double = 0
     package var max: Double = 0
+    /// An estimate of the sum of them all.
+    package var sum: Double = 0
+    /// How many were shorter than each of ``CoarseBuckets/bounds`` and not than the one before; the rest is last. Whoever
+    /// asks twice can subtract, and knows the distribution of the time between.
+    package var buckets = [UInt64](repeating: 0, count: CoarseBuckets.count)
 
     package init() {}
 }

@@ -133,14 +133,14 @@ struct AdminServerTests {
 
     @Test(
         "An unknown path is told which ones there are",
-        arguments: ["/", "/stat", "/stats/", "//stats", "/%73tats", "/Stats"])
+        arguments: ["/index.html", "/stat", "/stats/", "//stats", "/%73tats", "/Stats"])
     func paths(path: String) async throws {
         try await withServer { address in
             let answer = try await ask(address, "GET \(path)")
             #expect(answer.status == 404)
             #expect(
                 answer.body
-                    == "nothing at \(path); there are /stats, /listeners, /upstreams, /members, /explain, /events, /live, /ready, /drain, /undrain, /reload\n"
+                    == "nothing at \(path); there are /, /stats, /listeners, /upstreams, /members, /explain, /config, /metrics, /events, /live, /ready, /log-level, /drain, /undrain, /reload\n"
             )
         }
     }
@@ -159,6 +159,71 @@ struct AdminServerTests {
             #expect(missing.fields["www-authenticate"] == "Bearer realm=\"remora\"")
             #expect(try await ask(address, "PUT \(path)", ["Authorization: Bearer wrong"]).status == 401)
             #expect(![401, 403].contains(try await ask(address, "GET \(path)", good).status))
+        }
+    }
+
+    @Test("The dashboard is one page that runs its own script alone, and asks for a token where one is missing")
+    func dashboard() async throws {
+        try await withServer { address in
+            let (first, second) = (try await ask(address, "GET /"), try await ask(address, "GET /"))
+            #expect(first.status == 200)
+            #expect(first.fields["content-type"] == "text/html; charset=utf-8")
+            let policy = try #require(first.fields["content-security-policy"])
+            let nonce = try #require(policy.firstMatch(of: /script-src 'nonce-([0-9a-z]+)'/)).1
+            #expect(first.body.contains("<script nonce=\"\(nonce)\">"))
+            #expect(second.fields["content-security-policy"] != policy)
+            #expect(first.body.contains("data-locked=\"false\"") && !first.body.contains("{{"))
+        }
+        try await withServer(token: "s3cret") { address in
+            let locked = try await ask(address, "GET /")
+            #expect(locked.status == 401)
+            #expect(locked.fields["www-authenticate"] != nil)
+            #expect(locked.body.contains("data-locked=\"true\""))
+            #expect(!locked.body.contains("edge-001"))
+            #expect(try await ask(address, "GET /", host: "evil.example").status == 403)
+        }
+    }
+
+    @Test("Pages of other origins may lead here and not have anything fetched")
+    func foreignPages() async throws {
+        try await withServer { address in
+            for site in ["cross-site", "same-site"] {
+                let fields = ["Sec-Fetch-Site: \(site)"]
+                let fetched = try await ask(address, "GET /stats", fields + ["Sec-Fetch-Mode: no-cors"])
+                #expect(fetched.status == 403)
+                let followed = try await ask(address, "GET /", fields + ["Sec-Fetch-Mode: navigate"])
+                #expect(followed.status == 200)
+            }
+            let own = try await ask(address, "GET /stats", ["Sec-Fetch-Site: same-origin"])
+            #expect(own.status == 200)
+        }
+    }
+
+    @Test("/config is what the source has, /metrics is for Prometheus")
+    func configAndMetrics() async throws {
+        var source = AdminSource.example()
+        source.configuration = { "{\"a\": 1}\n" }
+        try await withServer(source: source) { address in
+            #expect(try await ask(address, "GET /config").body == "{\"a\": 1}\n")
+            let metrics = try await ask(address, "GET /metrics")
+            #expect(metrics.fields["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+            #expect(metrics.body.contains("\nremora_ready 1\n"))
+        }
+    }
+
+    @Test("POST /log-level takes a level there is, and nothing else; GET changes nothing")
+    func logLevel() async throws {
+        var source = AdminSource.example()
+        source.logLevels = ["debug", "info"]
+        source.setLogLevel = { ["debug", "info"].contains($0) }
+        try await withServer(source: source) { address in
+            #expect(try await ask(address, "POST /log-level?level=debug").body == "the log level is debug\n")
+            for query in ["", "?level=loud", "?x=debug", "?level=info&level=debug"] {
+                let refused = try await ask(address, "POST /log-level\(query)")
+                #expect(refused.status == 400)
+                #expect(refused.body == "ask for one of: /log-level?level=debug, /log-level?level=info\n")
+            }
+            #expect(try await ask(address, "GET /log-level?level=debug").status == 405)
         }
     }
 

@@ -1,5 +1,7 @@
 import Stats
+import Synchronization
 import Testing
+import Vocabulary
 
 @testable import Admin
 
@@ -31,7 +33,7 @@ struct EventTests {
             }
             #expect(heard.hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(heard.contains("Content-Type: text/event-stream\r\n"))
-            #expect(heard.contains("event: member\ndata: {\"address\":\"10.0.0.1:7946\",\"incarnation\":2,"))
+            #expect(heard.contains("id: 2\nevent: member\ndata: {\"address\":\"10.0.0.1:7946\",\"incarnation\":2,"))
             #expect(heard.contains(":\n\n"))
             #expect(!heard.contains(#""incarnation":1"#))
         }
@@ -47,8 +49,8 @@ struct EventTests {
         #expect(!hub.isHeard)
         // What it had been given it still gets, and then the end.
         var seen: [UInt32] = []
-        for await event in slow {
-            if case .member(let member) = event { seen.append(member.incarnation) }
+        for await told in slow {
+            if case .member(let member) = told.event { seen.append(member.incarnation) }
         }
         #expect(seen == (0..<EventHub.depth).map { UInt32($0) })
     }
@@ -63,7 +65,7 @@ struct EventTests {
                 let answer = try await ask(address, "HEAD /events")
                 #expect(answer.status == 200)
             }
-            var others: [AsyncStream<EventHub.Event>] = []
+            var others: [AsyncStream<EventHub.Numbered>] = []
             for _ in 0..<EventHub.listeners { others.append(try #require(hub.listen())) }
             let refused = try await ask(address, "GET /events")
             #expect(refused.status == 503)
@@ -75,5 +77,36 @@ struct EventTests {
     func gone() {
         let hub = EventHub()
         for _ in 0..<3 * EventHub.listeners { #expect(hub.listen() != nil) }
+    }
+
+    @Test("What happened of late is told to who comes after, with how long ago, and no longer than it is kept")
+    func recent() throws {
+        let now = Mutex(Instant(nanoseconds: 0))
+        let hub = EventHub(now: { now.withLock { $0 } })
+        for seconds in [0, 100, 650] {
+            now.withLock { $0 = Instant(nanoseconds: Int64(seconds) * 1_000_000_000) }
+            hub.publish(.view(ViewEvent(lastKnownGood: true, reason: "\(seconds)")))
+            hub.publish(.beat)
+        }
+        let text = String(decoding: try ReportJSON.encode(hub.recent()), as: UTF8.self)
+        #expect(
+            text
+                == #"{"covers_seconds":600,"events":[{"ago_seconds":550,"data":{"last_known_good":true,"reason":"100"},"event":"view","number":2},{"ago_seconds":0,"data":{"last_known_good":true,"reason":"650"},"event":"view","number":3}]}"#
+                + "\n")
+    }
+
+    @Test("Where more happens than is kept, the newest are, and since when nothing is missing is said")
+    func tooMuch() {
+        let now = Mutex(Instant(nanoseconds: 0))
+        let hub = EventHub(now: { now.withLock { $0 } })
+        for number in 0..<3 * EventHub.kept + 7 {
+            hub.publish(.member(member(number)))
+            now.withLock { $0 = $0 + .milliseconds(1) }
+        }
+        let report = hub.recent()
+        #expect(report.events.count == EventHub.kept)
+        #expect(report.events.last?.number == UInt64(3 * EventHub.kept + 7))
+        // The newest that is missing was published so long ago.
+        #expect(abs(report.coversSeconds - Double(EventHub.kept + 1) / 1000) < 1e-9)
     }
 }

@@ -80,7 +80,7 @@ struct ReportJSONTests {
             ])
         #expect(upstream["ring_checksum"] is NSNull)
         let times = try #require(upstream["connect_seconds"] as? [String: Any])
-        #expect(Set(times.keys) == ["count", "p50", "p90", "p99", "p999", "max"])
+        #expect(Set(times.keys) == ["count", "p50", "p90", "p99", "p999", "max", "sum", "buckets"])
         let endpoint = try #require((upstream["endpoints"] as? [[String: Any]])?.first)
         #expect(
             Set(endpoint.keys) == [

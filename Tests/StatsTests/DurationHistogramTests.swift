@@ -124,6 +124,70 @@ struct DurationDistributionTests {
         #expect(zip(quantiles, quantiles.dropFirst()).allSatisfy { $0 <= $1 })
     }
 
+    // MARK: What leaves the process
+
+    @Test("A duration is counted before the first bound that it is shorter than; as long as a bound, beyond it")
+    func coarseEdges() {
+        for (number, bound) in CoarseBuckets.bounds.enumerated() {
+            let exact = Duration.nanoseconds(Int64((bound * 1e9).rounded()))
+            #expect(coarse(exact - .nanoseconds(1)) == [number: 1])
+            #expect(coarse(exact) == [number + 1: 1])
+        }
+        #expect(coarse(.seconds(-1)) == [0: 1])
+        #expect(coarse(.zero) == [0: 1])
+        #expect(coarse(.seconds(400 * 86_400)) == [CoarseBuckets.count - 1: 1])
+    }
+
+    @Test("The bounds are 125 µs and its doublings, up to 18.6 hours")
+    func coarseBounds() {
+        #expect(CoarseBuckets.bounds.first == 0.000_125)
+        #expect(CoarseBuckets.bounds.last == 67_108.864)
+        #expect(CoarseBuckets.bounds.count == 30)
+        #expect(zip(CoarseBuckets.bounds, CoarseBuckets.bounds.dropFirst()).allSatisfy { $1 == 2 * $0 })
+    }
+
+    @Test("Counts between the bounds are exact and the sum is within 0.8 %", arguments: [1, 2, 3, 42] as [UInt64])
+    func leaving(seed: UInt64) {
+        // Given durations over six decades, on two workers
+        var random = SeededRandom(seed: seed)
+        let tables = [HistogramTable(rows: 1), HistogramTable(rows: 1)]
+        var counts = [UInt64](repeating: 0, count: CoarseBuckets.count)
+        var sum = 0.0
+        var before = 0.0
+        for number in 1...500 {
+            let microseconds = Int64.random(in: 128..<(128 << Int64.random(in: 1..<20, using: &random)), using: &random)
+            let seconds = Double(microseconds) / 1e6
+            sum += seconds
+            counts[CoarseBuckets.bounds.firstIndex { seconds < $0 } ?? CoarseBuckets.count - 1] += 1
+            // When each is recorded
+            tables[Int.random(in: 0..<2, using: &random)].record(.microseconds(microseconds), row: 0)
+            guard number % 25 == 0 else { continue }
+            // Then the sum rises
+            let now = merge(tables).report.sum
+            #expect(now > before)
+            before = now
+        }
+        let report = merge(tables).report
+        #expect(report.buckets == counts)
+        #expect(report.buckets.reduce(0, +) == report.count)
+        #expect(abs(report.sum - sum) <= sum / 128)
+    }
+
+    @Test("Below 128 µs the sum is within half a microsecond of each")
+    func sumOfShort() {
+        let table = HistogramTable(rows: 1)
+        for microseconds in 0..<128 { table.record(.microseconds(microseconds), row: 0) }
+        #expect(abs(merge([table]).report.sum - 8128e-6) <= 64.001e-6)
+    }
+
+    /// The buckets that are not empty once `duration` alone is recorded.
+    private func coarse(_ duration: Duration) -> [Int: UInt64] {
+        let table = HistogramTable(rows: 1)
+        table.record(duration, row: 0)
+        let counts = merge([table]).report.buckets.enumerated()
+        return Dictionary(uniqueKeysWithValues: counts.lazy.filter { $0.element > 0 }.map { ($0.offset, $0.element) })
+    }
+
     private func merge(_ tables: [HistogramTable], row: Int = 0) -> DurationDistribution {
         var distribution = DurationDistribution()
         for table in tables { table.add(row: row, to: &distribution) }

@@ -1,0 +1,142 @@
+import Foundation
+import Testing
+
+@testable import Admin
+import Stats
+
+@Suite("Metrics")
+struct MetricsTests {
+    private func page(_ stats: StatsReport = .whole) -> String {
+        Metrics(stats, isReady: true, isLive: false).text
+    }
+
+    @Test("promtool finds nothing to complain of, in a page with everything there is")
+    func lint() throws {
+        let (status, said) = try promtool(["check", "metrics"], input: page())
+        #expect(status == 0)
+        #expect(said.isEmpty, "\(said)")
+    }
+
+    @Test("promtool does complain of a page that is wrong, so that its silence says something")
+    func lintLints() throws {
+        let (status, _) = try promtool(["check", "metrics"], input: "# TYPE remora_x counter\nremora_x 1\n")
+        #expect(status != 0)
+    }
+
+    @Test("A report's numbers stand under their names")
+    func numbers() {
+        let lines = Set(page().split(separator: "\n").map(String.init))
+        for line in [
+            #"remora_build_info{version="0.1.0",node="edge-001"} 1"#, "remora_ready 1", "remora_live 0",
+            #"remora_listener_open_connections{listener="ingest-out"} 3"#,
+            #"remora_listener_state{listener="ingest-out",state="listening"} 1"#,
+            #"remora_listener_state{listener="ingest-out",state="failing"} 0"#,
+            #"remora_upstream_endpoints{upstream="ingest",state="ejected"} 1"#,
+            #"remora_endpoint_fit{upstream="ingest",endpoint="unix:/run/a.sock",member="edge-017",zone="pacific"} 0"#,
+            #"remora_endpoint_fleet_outstanding{upstream="ingest",endpoint="10.0.0.1:9000",member="",zone=""} 7"#,
+            #"remora_upstream_connect_seconds_bucket{upstream="ingest",le="0.000125"} 2"#,
+            #"remora_upstream_connect_seconds_bucket{upstream="ingest",le="0.00025"} 5"#,
+            #"remora_upstream_connect_seconds_bucket{upstream="ingest",le="65.536"} 5"#,
+            #"remora_upstream_connect_seconds_bucket{upstream="ingest",le="+Inf"} 6"#,
+            #"remora_upstream_connect_seconds_count{upstream="ingest"} 6"#,
+            #"remora_upstream_connect_seconds_sum{upstream="ingest"} 0.5"#,
+            #"remora_upstream_lifetime_seconds_bucket{upstream="ingest",le="0.004"} 4"#,
+            #"remora_members{state="suspect"} 2"#, "remora_membership_view_checksum 2596069104",
+            #"remora_service_state{service="a",state="passing"} 1"#, "remora_roster_stale 1",
+        ] { #expect(lines.contains(line), "\(line)") }
+    }
+
+    @Test("More endpoints than there is room for have no series, an upstream's all or none, and are counted")
+    func bounded() {
+        var stats = StatsReport.whole
+        let endpoint = stats.upstreams[0].endpoints[0]
+        var large = stats.upstreams[0]
+        large.name = "large"
+        large.endpoints = (0..<Metrics.endpointSeries).map { number in
+            var endpoint = endpoint
+            endpoint.address = "10.0.1.\(number):1"
+            return endpoint
+        }
+        stats.upstreams.insert(large, at: 1)
+        var last = stats.upstreams[0]
+        last.name = "last"
+        stats.upstreams.append(last)
+        let text = page(stats)
+        #expect(text.contains(#"remora_upstream_endpoints_without_series{upstream="ingest"} 0"#))
+        #expect(text.contains(#"remora_upstream_endpoints_without_series{upstream="large"} 256"#))
+        #expect(text.contains(#"remora_upstream_endpoints{upstream="large",state="fit"} 256"#))
+        #expect(!text.contains(#"remora_endpoint_fit{upstream="large""#))
+        #expect(text.contains(#"remora_endpoint_fit{upstream="last""#))
+    }
+
+    @Test("Labels are escaped, and of two series with one name only one is written")
+    func labels() {
+        var stats = StatsReport.whole
+        stats.listeners[0].name = "a\"\\\n"
+        stats.listeners.append(stats.listeners[0])
+        let text = page(stats)
+        let line = #"remora_listener_open_connections{listener="a\"\\\n"} "#
+        #expect(text.components(separatedBy: line).count == 2)
+    }
+
+    // MARK: What is in configs
+
+    private static let configs = URL(filePath: #filePath).appending(path: "../../../configs").standardized
+
+    @Test("The alert rules are ones to promtool")
+    func rules() throws {
+        let (status, said) = try promtool(
+            ["check", "rules", Self.configs.appending(path: "alerts.yaml").path], input: "")
+        #expect(status == 0, "\(said)")
+    }
+
+    @Test("Rules and dashboard speak of metrics that there are", arguments: ["alerts.yaml", "grafana-dashboard.json"])
+    func names(file: String) throws {
+        let text = try String(contentsOf: Self.configs.appending(path: file), encoding: .utf8)
+        let there = Set(page().matches(of: /(?m)^(remora_[a-z_]+)/).map { String($0.1) })
+        let named = Set(text.matches(of: /\bremora_[a-z_]+/).map { String($0.0) })
+        #expect(named.count > 5)
+        #expect(named.subtracting(there).isEmpty)
+        if file.hasSuffix("json") { _ = try JSONSerialization.jsonObject(with: Data(text.utf8)) }
+    }
+}
+
+/// Runs Prometheus's tool; what it says on both streams.
+private func promtool(_ arguments: [String], input: String) throws -> (status: Int32, said: String) {
+    let path = "/usr/bin/promtool"
+    try #require(
+        FileManager.default.isExecutableFile(atPath: path),
+        "no promtool on this machine; install the package prometheus")
+    let process = Process()
+    process.executableURL = URL(filePath: path)
+    process.arguments = arguments
+    let (into, out) = (Pipe(), Pipe())
+    (process.standardInput, process.standardOutput, process.standardError) = (into, out, out)
+    try process.run()
+    try into.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+    try into.fileHandleForWriting.close()
+    let said = try out.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: said, as: UTF8.self))
+}
+
+extension StatsReport {
+    /// The example, as a member of a fleet, with a service and a roster.
+    fileprivate static let whole: StatsReport = {
+        var stats = StatsReport.example
+        stats.upstreams[0].endpoints[0].fleetOutstanding = 7
+        stats.upstreams[0].connectSeconds.buckets[0] = 2
+        stats.upstreams[0].connectSeconds.buckets[1] = 3
+        stats.upstreams[0].connectSeconds.buckets[25] = 1
+        stats.upstreams[0].connectSeconds.sum = 0.5
+        stats.upstreams[0].lifetimeSeconds.buckets[0] = 1
+        stats.upstreams[0].lifetimeSeconds.buckets[5] = 3
+        var membership = MembershipReport()
+        membership.suspect = 2
+        membership.viewChecksum = "00009abcdef0ffff"
+        stats.membership = membership
+        stats.services = [ServiceReport(name: "a", address: "127.0.0.1:1", tag: nil, state: "passing", reason: "")]
+        stats.roster = RosterReport(source: "etcd", listed: 3, isStale: true, standing: "")
+        return stats
+    }()
+}
