@@ -8,6 +8,9 @@ import Upstreams
 import Vocabulary
 
 extension Configuration {
+    /// Whether whoever gets this process's memory gets a key with it.
+    var holdsKeys: Bool { !tls.isEmpty || membership?.keys.isEmpty == false }
+
     /// Those that the config names, and one for the local instance behind each inbound listener.
     var allUpstreams: [UpstreamOptions] {
         upstreams

@@ -6,7 +6,7 @@
 
 import Admin
 import Balancing
-import Config
+package import Config
 import Glibc
 import GossipNet
 import Logging
@@ -41,6 +41,7 @@ package func runNode(_ config: ReadConfig, from source: ConfigSource, options: R
     do {
         Kernel.ignoreBrokenPipes()
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
+        if config.configuration.holdsKeys { try forbidCoreDumps() }
         let node = try RunningNode(config, source, options)
         return try await node.run(until: signals)
     } catch let error as StartError {
@@ -51,6 +52,33 @@ package func runNode(_ config: ReadConfig, from source: ConfigSource, options: R
         return fail("\(error)", RunStatus.cannotCreate)
     } catch {
         return fail("\(error)", RunStatus.internalError)
+    }
+}
+
+/// Reads the files of the config's TLS as ``runNode(_:from:options:)`` would, and starts nothing.
+/// - Returns: why the first of them that is no good is none; nil where all are.
+package func tlsFault(of configuration: Configuration) -> String? {
+    guard !configuration.tls.isEmpty else { return nil }
+    do {
+        // These are the keys that `run` guards, and this process has them for a moment.
+        try forbidCoreDumps()
+        var material = try TLSMaterial(configuration.tls, tickets: try TicketKeys(at: Kernel.now()))
+        _ = try material.contexts()
+        return nil
+    } catch let error as StartError {
+        return error.description
+    } catch {
+        return "\(error)"
+    }
+}
+
+private func forbidCoreDumps() throws(StartError) {
+    do throws(SystemError) {
+        try Kernel.forbidCoreDumps()
+    } catch {
+        throw StartError(
+            description: "core dumps cannot be forbidden, and would hold this config's keys: \(error)",
+            status: RunStatus.internalError)
     }
 }
 

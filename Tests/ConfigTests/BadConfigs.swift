@@ -16,18 +16,6 @@ extension BadFile {
                 "edge.yaml:4:1: error: leases is not available yet; remove it",
             ]),
         BadFile(
-            "Keys of upstreams of later",
-            """
-            upstreams:
-            - name: web
-              endpoints: [10.0.0.1:80]
-              tls: {}
-            listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
-            """,
-            faults: [
-                "edge.yaml:4:3: error: tls is not available yet; remove it"
-            ]),
-        BadFile(
             "Keys of listeners of later",
             """
             upstreams: [{name: web, endpoints: [10.0.0.1:80]}]
@@ -35,12 +23,10 @@ extension BadFile {
             - name: in
               bind: 127.0.0.1:80
               upstream: web
-              tls: {}
               fence: lease
             """,
             faults: [
-                "edge.yaml:6:3: error: tls is not available yet; remove it",
-                "edge.yaml:7:3: error: fence is not available yet; remove it",
+                "edge.yaml:6:3: error: fence is not available yet; remove it"
             ]),
     ]
 
@@ -239,7 +225,7 @@ extension BadFile {
                 "edge.yaml:9:16: error: endpoints is empty; add at least one endpoint",
                 #"edge.yaml:13:15: error: there is no upstream named "wbe"; did you mean web?"#,
                 #"edge.yaml:14:5: error: unknown key "idle_timout" in a listener; did you mean idle_timeout?"#,
-                "edge.yaml:15:5: error: tls is not available yet; remove it",
+                "edge.yaml:15:10: error: tls needs certificates or certificate; add one",
                 "edge.yaml:16:8: error: the admin address 0.0.0.0:9901 is reachable from other machines; add token_file, or bind to 127.0.0.1 or unix:/path",
                 #"edge.yaml:17:19: error: drain "30" has no unit; write 30s or 30ms"#,
                 #"edge.yaml:17:23: error: the key "drain" stands in this mapping already, on line 17; keep one"#,

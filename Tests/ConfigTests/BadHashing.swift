@@ -159,17 +159,14 @@ extension BadFile {
             - {name: a, endpoints: [10.0.0.1:80], balance: ring_hash, hash: {key: sni}}
             - {name: b, endpoints: [10.0.0.1:80], balance: ring_hash, hash: {key: path}}
             listeners:
-            - {name: one, bind: 127.0.0.1:80, upstream: a, tls: {}}
-            - {name: two, bind: 127.0.0.1:81, upstream: b, tls: {}}
-            - {name: three, bind: 127.0.0.1:82, upstream: a, tls: {}, sni: [{match: a.edge, upstream: a}]}
+            - {name: one, bind: 127.0.0.1:80, upstream: a, tls: {certificate: c}}
+            - {name: two, bind: 127.0.0.1:81, upstream: b, tls: {certificate: c}}
+            - {name: three, bind: 127.0.0.1:82, upstream: a, tls: {certificate: c}, sni: [{match: a.edge, upstream: a}]}
             """,
             faults: [
                 "edge.yaml:2:71: error: sni is read from TLS that passes through, and the listener on line 5 terminates it; remove tls there, or choose another key",
                 "edge.yaml:3:71: error: header, cookie and path are read before TLS is, and the listener on line 6 terminates it; remove tls there, or choose another key",
-                "edge.yaml:5:48: error: tls is not available yet; remove it",
-                "edge.yaml:6:48: error: tls is not available yet; remove it",
-                "edge.yaml:7:50: error: tls is not available yet; remove it",
-                "edge.yaml:7:59: error: sni routes TLS that passes through, and tls terminates it; remove one of them",
+                "edge.yaml:7:73: error: sni routes TLS that passes through, and tls terminates it; remove one of them",
             ]),
     ]
 }

@@ -191,8 +191,37 @@ struct ConfigGenerator {
                 ("connect_timeout", duration(below: 300)),
                 ("connect_attempts", .integer(1 + random.below(8))),
                 ("max_connections", .integer(1 + random.below(1_000_000))),
-                ("max_outstanding", .integer(1_000_000_000)),
+                ("max_outstanding", .integer(1_000_000_000)), ("tls", origination()),
             ])
+    }
+
+    /// With a name, which endpoints that are paths do not have.
+    private mutating func origination() -> JSONDocument {
+        let shown = random.chance(50) ? [("certificate", JSONDocument.text("/c.pem")), ("key", .text("/k.pem"))] : []
+        return with(
+            [("server_name", .text(random.pick(["web.edge", "10.0.0.1", "::1"])))] + shown, [("ca", .text("/ca.pem"))])
+    }
+
+    private mutating func termination() -> JSONDocument {
+        var members: [(String, JSONDocument)]
+        if random.chance(50) {
+            members = [("certificate", .text("/c.pem")), ("key", .text("/k.pem"))]
+        } else {
+            let pairs = (0...random.below(3)).map { number in
+                with([("certificate", .text("/\(number).pem"))], [("key", .text("/k.pem"))])
+            }
+            members = [("certificates", .list(pairs))]
+        }
+        if random.chance(50) {
+            let patterns = ["*.edge", "spiffe://edge/*", "*@edge.example", "10.0.0.*", "fd00::1"]
+            members += [
+                ("client_ca", .text("/ca.pem")), ("client_auth", .text(random.pick(["required", "optional"]))),
+                ("allow_san", .list((0...random.below(3)).map { _ in .text(random.pick(patterns)) })),
+            ]
+        }
+        return with(
+            members,
+            [("alpn", .list([.text("h2"), .text("http/1.1")])), ("min_version", .text(random.pick(["1.2", "1.3"])))])
     }
 
     private mutating func listener(_ number: Int, to target: (key: String, name: String)) -> JSONDocument {
@@ -220,6 +249,7 @@ struct ConfigGenerator {
                 ("protocol", .text("tcp")), ("accept_proxy_protocol", .flag(random.chance(50))),
                 ("send_proxy_protocol", .text(random.pick(["none", "v1", "v2"]))),
                 ("idle_timeout", duration(below: 604_800)), ("max_connections", .integer(1 + random.below(100_000))),
+                ("tls", termination()),
             ])
     }
 }
@@ -241,7 +271,7 @@ extension ConfigGenerator {
     private static let keys = [
         "nmae", "", "services", "telemetry", "roster", "label", "keys", "access_log", "leases", "service", "members",
         "hash", "tls", "sni",
-        "fence",
+        "fence", "certificate", "certificates", "key", "client_ca", "client_auth", "allow_san", "alpn", "ca",
         "outlier", "health", "on_dead", "etcd", "file", "weight", "name", "bind", "address", "drain", "zone", "balance",
         "protocol",
     ]
@@ -290,22 +320,23 @@ extension ConfigGenerator {
 
     private mutating func changedItself(_ document: JSONDocument, key: String) -> JSONDocument {
         if case .mapping(var members) = document, random.chance(70) {
-            // What others name.
+            // What others name, or need.
             let removable = members.indices.filter {
-                !["upstreams", "services", "membership"].contains(members[$0].key)
+                !["upstreams", "services", "membership", "server_name"].contains(members[$0].key)
             }
             if random.chance(40), !removable.isEmpty {
                 members.remove(at: random.pick(removable))
             } else {
                 let key = random.pick(ConfigGenerator.keys)
-                let value = random.pick(ConfigGenerator.replacements)
+                let value = key == "tls" ? .null : random.pick(ConfigGenerator.replacements)
                 if !members.contains(where: { $0.key == key }) { members.append(.init(key: key, value: value)) }
             }
             return .mapping(members)
         }
         let replacement = random.pick(ConfigGenerator.replacements)
         switch (key, replacement) {
-        case ("upstreams", .list([])), ("services", .list([])): return .null
+        case ("upstreams", .list([])), ("services", .list([])), ("tls", .mapping([])): return .null
+        case ("server_name", .text): return .text("")
         case ("name", .text), ("upstream", .text), ("service", .text): return .text("?")
         default: return replacement
         }

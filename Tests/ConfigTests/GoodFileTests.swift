@@ -5,6 +5,7 @@ import Testing
 
 @testable import Config
 @testable import Routing
+@testable import TLS
 @testable import Upstreams
 @testable import Vocabulary
 
@@ -112,7 +113,7 @@ struct GoodFileTests {
                         )
                     ],
                     listeners: [ListenerOptions(name: "in", bind: .ipv4(.loopback, port: 0), upstream: "web")],
-                    admin: AdminOptions(bind: .ipv4(.loopback, port: 9901), tokenFile: nil),
+                    tls: TLSOptions(), admin: AdminOptions(bind: .ipv4(.loopback, port: 9901), tokenFile: nil),
                     shutdown: ShutdownOptions(drain: .seconds(30))))
         let upstream = configuration.upstreams[0]
         #expect(upstream.balance == .p2c && upstream.load == .fleet && upstream.connectAttempts == 3)

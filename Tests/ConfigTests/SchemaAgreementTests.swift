@@ -60,6 +60,8 @@ struct SchemaAgreementTests {
             #"{"membership": {"bind": "0.0.0.0:7946"}, "upstreams": [], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#
                 .replacing(#""upstreams": []"#, with: #""upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"]}]"#),
             #"{"upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"], "connect_attempts": 3.0}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#,
+            #"{"upstreams": [{"name": "u", "endpoints": ["unix:/u"], "tls": {}}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u"}]}"#,
+            #"{"upstreams": [{"name": "u", "endpoints": ["10.0.0.1:1"]}], "listeners": [{"name": "a", "bind": "127.0.0.1:1", "upstream": "u", "tls": {"certificate": "/c", "client_ca": "/a", "allow_san": ["fd00::*"]}}]}"#,
         ])
     func beyond(text: String) throws {
         #expect(try evaluator.accepts(JSONDocument(parsing: text)))
@@ -108,6 +110,10 @@ struct SchemaAgreementTests {
                 ["properties", "upstreams", "items", "properties", "endpoints", "items", "anyOf"],
                 "upstreams: [{endpoints: [{KEY: ~}]}]"
             ),
+            (
+                RemoraSchema.Origination.section, ["properties", "upstreams", "items", "properties", "tls"],
+                "upstreams: [{tls: {KEY: ~}}]"
+            ),
             (RemoraSchema.Listener.section, ["properties", "listeners", "items"], "listeners: [{KEY: ~}]"),
             (
                 RemoraSchema.Hash.section, ["properties", "upstreams", "items", "properties", "hash"],
@@ -116,6 +122,15 @@ struct SchemaAgreementTests {
             (
                 RemoraSchema.Route.section, ["properties", "listeners", "items", "properties", "sni", "items"],
                 "listeners: [{sni: [{KEY: ~}]}]"
+            ),
+            (
+                RemoraSchema.Termination.section, ["properties", "listeners", "items", "properties", "tls"],
+                "listeners: [{tls: {KEY: ~}}]"
+            ),
+            (
+                RemoraSchema.CertificateFile.section,
+                ["properties", "listeners", "items", "properties", "tls", "properties", "certificates", "items"],
+                "listeners: [{tls: {certificates: [{KEY: ~}]}}]"
             ),
             (RemoraSchema.Admin.section, ["properties", "admin", "anyOf"], "admin: {KEY: ~}"),
             (RemoraSchema.Shutdown.section, ["properties", "shutdown"], "shutdown: {KEY: ~}"),
@@ -188,6 +203,13 @@ struct SchemaAgreementTests {
                 "name", "bind", "protocol", "upstream", "service", "tls", "sni", "accept_proxy_protocol",
                 "send_proxy_protocol", "idle_timeout", "max_connections", "fence",
             ])
+        #expect(
+            Set(RemoraSchema.Termination.section.fields.map(\.key)) == [
+                "certificates", "certificate", "key", "client_ca", "client_auth", "allow_san", "alpn", "min_version",
+            ])
+        #expect(Set(RemoraSchema.CertificateFile.section.fields.map(\.key)) == ["certificate", "key"])
+        #expect(
+            Set(RemoraSchema.Origination.section.fields.map(\.key)) == ["ca", "server_name", "certificate", "key"])
     }
 
     @Test("Its text is the same each time, ends in a line feed and escapes what JSON asks for")
@@ -209,6 +231,7 @@ struct SchemaAgreementTests {
         #expect(listener["properties"]?["accept_proxy_protocol"]?["default"] == .flag(false))
         #expect(listener["properties"]?["idle_timeout"]?["default"] == .text("1h"))
         #expect(listener["properties"]?["send_proxy_protocol"]?["default"] == .text("none"))
+        #expect(listener["properties"]?["tls"]?["properties"]?["min_version"]?["default"] == .text("1.2"))
         #expect(schema["properties"]?["shutdown"]?["properties"]?["drain"]?["default"] == .text("30s"))
         // A config that writes every default out is the one that leaves them out.
         let short =
