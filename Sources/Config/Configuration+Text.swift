@@ -179,7 +179,7 @@ extension HashOptions {
     fileprivate var json: JSONText {
         .object([
             ("key", .string(key.written)), ("virtual_nodes", .integer(virtualNodes)),
-            ("bounded_load", .number(boundedLoad ?? 0)),
+            ("bounded_load", boundedLoad.map { .number($0) } ?? .integer(0)),
         ])
     }
 }

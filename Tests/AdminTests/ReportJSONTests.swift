@@ -26,8 +26,8 @@ struct ReportJSONTests {
         let stats = try #require(JSONSerialization.jsonObject(with: body) as? [String: Any])
         #expect(
             Set(stats.keys) == [
-                "node", "version", "uptime_seconds", "listeners", "upstreams", "services", "membership", "roster",
-                "stage", "config",
+                "node", "version", "uptime_seconds", "listeners", "upstreams", "services", "certificates", "membership",
+                "roster", "stage", "config",
             ])
         // There is none, and that is said.
         #expect(stats["membership"] is NSNull)

@@ -102,8 +102,8 @@ extension BadFile {
             listeners: [in, out]
             """,
             faults: [
-                #"edge.yaml:2:13: error: listener is "in"; write a mapping with name, bind, protocol, upstream, service, sni, accept_proxy_protocol, send_proxy_protocol, idle_timeout or max_connections"#,
-                #"edge.yaml:2:17: error: listener is "out"; write a mapping with name, bind, protocol, upstream, service, sni, accept_proxy_protocol, send_proxy_protocol, idle_timeout or max_connections"#,
+                #"edge.yaml:2:13: error: listener is "in"; write a mapping with name, bind, protocol, upstream, service, sni, accept_proxy_protocol, send_proxy_protocol, idle_timeout, max_connections or tls"#,
+                #"edge.yaml:2:17: error: listener is "out"; write a mapping with name, bind, protocol, upstream, service, sni, accept_proxy_protocol, send_proxy_protocol, idle_timeout, max_connections or tls"#,
             ]),
         BadFile(
             "A list where an address or a mapping is expected",

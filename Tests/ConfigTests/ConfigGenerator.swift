@@ -3,8 +3,14 @@
 /// Draws configs that are right.
 struct ConfigGenerator {
     var random: TestRandom
-    /// Its listeners have routes by server name, and so its upstreams no keys of HTTP.
-    private var passesTLSThrough = false
+    /// What its outbound listeners do with their clients' TLS, and so which keys its upstreams can have.
+    private enum ClientTLS {
+        case unseen
+        /// Routes by server name.
+        case passesThrough
+        case ends
+    }
+    private var clientTLS = ClientTLS.unseen
 
     init(seed: UInt64) { random = TestRandom(seed: seed) }
 
@@ -14,7 +20,7 @@ struct ConfigGenerator {
         // The first of the services have inbound listeners.
         let inbound = random.below(services + 1)
         let hasFleet = random.chance(50)
-        passesTLSThrough = random.chance(30)
+        clientTLS = random.pick([.unseen, .passesThrough, .ends])
         var listeners = (0..<inbound).map { listener($0, to: ("service", "s\($0)")) }
         for number in inbound...inbound + random.below(3) {
             listeners.append(listener(number, to: ("upstream", "u\(random.below(upstreams))")))
@@ -168,7 +174,12 @@ struct ConfigGenerator {
             ("failure_percent", .integer(1 + random.below(100))), ("interval", .text("\(1 + random.below(60))m")),
             ("ejection", .text("\(1 + random.below(60))s")), ("max_ejected_percent", .integer(random.below(101))),
         ])
-        let keys = ["source_ip", "sni"] + (passesTLSThrough ? [] : ["path", "header:X-User", "cookie:id"])
+        let keys: [String] =
+            switch clientTLS {
+            case .unseen: ["source_ip", "sni", "path", "header:X-User", "cookie:id"]
+            case .passesThrough: ["source_ip", "sni"]
+            case .ends: ["source_ip"]
+            }
         let hash = some([
             ("key", .text(random.pick(keys))), ("virtual_nodes", .integer(1 + random.below(10_000))),
             ("bounded_load", random.pick([.integer(0), .integer(100), .fraction(1.25)])),
@@ -231,7 +242,7 @@ struct ConfigGenerator {
                 .init(key: "upstream", value: .text("u0")),
             ])
         }
-        let sni = passesTLSThrough && target.key == "upstream" ? [("sni", JSONDocument.list(routes))] : []
+        let sni = clientTLS == .passesThrough && target.key == "upstream" ? [("sni", JSONDocument.list(routes))] : []
         return with(
             [
                 ("name", .text("l\(number)")),
@@ -249,8 +260,7 @@ struct ConfigGenerator {
                 ("protocol", .text("tcp")), ("accept_proxy_protocol", .flag(random.chance(50))),
                 ("send_proxy_protocol", .text(random.pick(["none", "v1", "v2"]))),
                 ("idle_timeout", duration(below: 604_800)), ("max_connections", .integer(1 + random.below(100_000))),
-                ("tls", termination()),
-            ])
+            ] + (clientTLS == .ends ? [("tls", termination())] : []))
     }
 }
 
