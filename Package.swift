@@ -118,7 +118,7 @@ let package = Package(
         tests("ProxyTests", ["Vocabulary", "Stats", "Upstreams", "Routing", "Reactor", "Proxy", "TLS"]),
         tests("ConfigTests", ["Config", "Gossip", "GossipWire", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
-        tests("FleetTrialTests", ["fleet-trial", "Vocabulary"]),
+        tests("FleetTrialTests", ["fleet-trial", "Vocabulary", "Reactor"]),
         tests(
             "RemoraTests",
             [
