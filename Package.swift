@@ -132,7 +132,7 @@ let package = Package(
             ]),
         tests("ConfigTests", ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
-        tests("FleetTrialTests", ["fleet-trial", "Vocabulary"]),
+        tests("FleetTrialTests", ["fleet-trial", "Vocabulary", "Reactor"]),
         tests(
             "RemoraTests",
             [

@@ -109,6 +109,14 @@ package struct Poller: ~Copyable {
         max(0, unsafe Outcome(remora_epoll_wait(epoll, events, capacity, milliseconds)).count)
     }
 
+    /// Waits for events to the nanosecond: for those who measure; a worker's deadlines are coarser, and cheaper to keep.
+    /// - Parameter limit: at most; nil waits for ever.
+    /// - Returns: as ``wait(milliseconds:)``.
+    package func wait(atMost limit: Duration?) -> Int {
+        let nanoseconds = limit.map { max(0, $0.wholeNanoseconds) } ?? -1
+        return max(0, unsafe Outcome(remora_epoll_wait_precisely(epoll, events, capacity, nanoseconds)).count)
+    }
+
     /// - Precondition: `index` is below what the last wait answered.
     @inlinable
     package func event(at index: Int) -> (readiness: Readiness, token: UInt64) {

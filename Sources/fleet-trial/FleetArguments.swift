@@ -18,13 +18,21 @@ struct FleetArguments: ParsableArguments {
 
     /// - Throws: where a program is not there.
     func fleet() throws -> FleetOptions {
+        FleetOptions(remora: try FleetOptions.remora(at: remora), profile: profile, tuning: tuning)
+    }
+}
+
+extension FleetOptions {
+    /// - Parameter path: of the remora to run; nil: the one beside this program.
+    /// - Throws: where there is none.
+    static func remora(at path: String?) throws -> String {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let path = remora ?? URL(fileURLWithPath: own).deletingLastPathComponent().appending(path: "remora").path
+        let path = path ?? URL(fileURLWithPath: own).deletingLastPathComponent().appending(path: "remora").path
         guard FileManager.default.isExecutableFile(atPath: path) else {
             throw TrialFailure(
                 description: "no remora at \(path); build it with: swift build -c release --product remora")
         }
-        return FleetOptions(remora: path, profile: profile, tuning: tuning)
+        return path
     }
 }
 

@@ -4,6 +4,7 @@
 //     swift run -c release fleet-trial compare        one table of figures for Serf and for remora, measured alike
 //     swift run -c release fleet-trial traffic        requests through services while nodes die, stop, drain and come
 //     swift run -c release fleet-trial isolation      one node cut off, and a fleet that shrinks
+//     swift run -c release fleet-trial balance        latency by who chooses the endpoint: remora's ways and HAProxy's
 //     swift run -c release fleet-trial roster         a stranger with the right key; etcd killed under load
 //
 // Members are the programs that operators run, `remora` and Debian's `serf`, as processes of their own on addresses of
@@ -20,13 +21,13 @@ struct FleetTrial: AsyncParsableCommand {
         commandName: "fleet-trial",
         abstract: "Real fleets of remoras and Serf agents on loopback, put to the test.",
         discussion: """
-            Needs Debian's serf. Every process that it starts is ended by its id, however the run ends.
+            Needs Debian's serf, and haproxy for balance. Every process that it starts is ended by its id, however the run ends.
 
             Exit codes: 0; 1 what was to be shown was not; 64 usage; 69 a program or a right that is needed is missing.
             """,
         subcommands: [
             ChaosCommand.self, CompareCommand.self, TrafficCommand.self, IsolationCommand.self,
-            RosterCommand.self, InstanceCommand.self,
+            BalanceCommand.self, RosterCommand.self, InstanceCommand.self,
         ])
 }
 

@@ -25,8 +25,21 @@ final class ServiceNode {
 
 final class ServiceFleet {
     struct Options {
+        /// What clients of every node can reach, each at an outbound listener of its own.
+        struct Upstream {
+            let name: String
+            /// By number.
+            let service: Int
+            /// Further entries, each with a comma before it.
+            var settings = ""
+        }
+
         var remora: FleetOptions
         var services = 3
+        /// Nil: one for each service, named as it is.
+        var upstreams: [Upstream]?
+        /// How sidecars look after their instances; nil: they do not, and what an instance hears is clients.
+        var health: String? = "{http: /healthz, interval: 500ms, timeout: 250ms, fall: 2, rise: 2}"
         /// Further entries of `membership`, each with a comma before it.
         var membership = ""
         var keepsState = false
@@ -123,7 +136,8 @@ final class ServiceFleet {
         }
     }
 
-    private func start(_ program: String, _ arguments: [String], at node: ServiceNode, log: String) throws
+    /// Starts a program beside a node, with a log of its own.
+    func start(_ program: String, _ arguments: [String], at node: ServiceNode, log: String) throws
         -> ChildProcess
     {
         let words = site.words(program, arguments, at: node.number, log: file(node, log))
@@ -133,12 +147,19 @@ final class ServiceFleet {
         return process
     }
 
-    private func file(_ node: ServiceNode, _ ending: String) -> URL {
+    func file(_ node: ServiceNode, _ ending: String) -> URL {
         site.directory.appending(path: "\(node.name).\(ending)")
     }
 
     private func illness(of node: ServiceNode) -> URL { file(node, "ill") }
-    private func instanceAddress(of node: ServiceNode) -> String { "\(site.host(node.number)):9000" }
+    func instanceAddress(of node: ServiceNode) -> String { "\(site.host(node.number)):9000" }
+
+    private var upstreams: [Options.Upstream] {
+        options.upstreams ?? (0..<options.services).map { Options.Upstream(name: "s\($0)", service: $0) }
+    }
+
+    /// Where clients of a node reach an upstream, by its number.
+    func outbound(of node: ServiceNode, upstream: Int) -> String { "\(site.host(node.number)):\(15_001 + upstream)" }
 
     private func text(of node: ServiceNode) -> String {
         let host = site.host(node.number)
@@ -146,9 +167,13 @@ final class ServiceFleet {
         // Three seeds: newcomers find the fleet while some are gone.
         let seeds = nodes.filter { $0 !== node }.prefix(3).map { "\"\(site.host($0.number)):7946\"" }
         let state = options.keepsState ? ", state_directory: \"\(file(node, "state").path)\"" : ""
-        let services = 0..<options.services
-        let upstreams = services.map { "{name: s\($0), service: s\($0)}" }
-        let listeners = services.map { "{name: s\($0)-out, bind: \"\(host):\(15_001 + $0)\", upstream: s\($0)}" }
+        let reached = self.upstreams
+        let upstreams = reached.map { "{name: \($0.name), service: s\($0.service)\($0.settings)}" }
+        let listeners = reached.indices.map { number in
+            "{name: \(reached[number].name)-out, bind: \"\(outbound(of: node, upstream: number))\", "
+                + "upstream: \(reached[number].name)}"
+        }
+        let health = options.health.map { "\n    health: \($0)" } ?? ""
         return """
             node: {name: \(node.name)\(state)}
             membership:
@@ -156,8 +181,7 @@ final class ServiceFleet {
             \(tuning)\(options.membership)}
             services:
               - name: s\(node.service)
-                address: "\(instanceAddress(of: node))"
-                health: {http: /healthz, interval: 500ms, timeout: 250ms, fall: 2, rise: 2}
+                address: "\(instanceAddress(of: node))"\(health)
             upstreams: [\(upstreams.joined(separator: ", "))]
             listeners:
               [{name: in, bind: "\(host):15000", service: s\(node.service)}, \(listeners.joined(separator: ", "))]
@@ -177,7 +201,7 @@ final class ServiceFleet {
             try callers.map { caller in
                 RequestLoad.Target(
                     service: service,
-                    address: try SocketAddress(parsing: "\(site.host(caller.number)):\(15_001 + service)"))
+                    address: try SocketAddress(parsing: outbound(of: caller, upstream: service)))
             }
         }
     }
