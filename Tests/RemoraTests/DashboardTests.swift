@@ -32,6 +32,9 @@ struct DashboardTests {
                 try page.wait(for: Self.endpointState, toBe: "ejected")
                 let event = "upstream out: \(instance.address) is ejected"
                 try page.wait(for: "byId('events').innerText.includes('\(event)')", toBe: "true")
+                // No event tells of numbers; they are asked for again and again.
+                let failures = "document.querySelectorAll('#upstreams tbody td')[9].textContent"
+                try page.wait(for: "\(failures) !== '0'", toBe: "true")
                 #expect(try page.value(of: "window.witness") == "here")
                 #expect(page.complaints == [])
             }
@@ -41,7 +44,9 @@ struct DashboardTests {
     @Test("A member's death shows without a reload; a page opened later, and small, shows that it happened")
     func memberDies() throws {
         let hosts = (0..<2).map { LoopbackHosts.host(220 + $0) }
-        try withMember(FleetConfig(name: "a", bind: "\(hosts[0]):7946")) { _, admin in
+        var first = FleetConfig(name: "a", bind: "\(hosts[0]):7946")
+        first.node = ", tags: {note: '<b id=bait>bait</b>'}"
+        try withMember(first) { _, admin in
             try Browser.with { page in
                 let state = "document.querySelector('.tile[data-name=b]').dataset.state"
                 let join = ["\(hosts[0]):7946"]
@@ -65,6 +70,11 @@ struct DashboardTests {
                 #expect(try page.value(of: "document.activeElement.getAttribute('aria-label')").hasPrefix("b, dead"))
                 try page.value(of: "document.activeElement.click()")
                 try page.wait(for: "byId('member').innerText.includes('dead for')", toBe: "true")
+                // What others write is text.
+                try page.press("Home")
+                try page.value(of: "document.activeElement.click()")
+                try page.wait(for: "byId('member').innerText.includes('note=<b id=bait>bait</b>')", toBe: "true")
+                #expect(try page.value(of: "byId('bait')") == "null")
                 // A telephone's page knows what was before it.
                 try page.resize(width: 400, height: 800)
                 try page.open("http://\(admin)/?again")

@@ -101,10 +101,12 @@ async function refresh() {
   state.span = Math.max(.1, stats.uptime_seconds - (state.before ? state.before.uptime_seconds : stats.uptime_seconds));
   for (const upstream of stats.upstreams) measure(upstream);
   say("ready", ready.ok ? "ready" : line, ready.ok ? "good" : "bad", "pill");
-  const notes = ready.ok ? line.split("; ").slice(1) : [line];
-  if (stats.roster && stats.roster.is_stale) notes.push(stats.roster.standing);
-  if (stats.config && stats.config.fault) notes.push(String(stats.config.fault));
-  byId("notes").replaceChildren(...[...new Set(notes)].map(text => make("p", text)));
+  // Behind "ready" stands what an operator should know; where something else does, it leaves that out.
+  const notes = [ready.ok ? line.replace(/^ready(; )?/, "") : line];
+  if (!ready.ok && stats.roster?.is_stale) notes.push(stats.roster.standing);
+  if (!ready.ok && stats.config?.fault) notes.push(`the last reload was refused: ${stats.config.fault}`);
+  if (byId("notes").innerText !== notes.join("\n"))
+    byId("notes").replaceChildren(...notes.filter(Boolean).map(text => make("p", text)));
   draw();
 }
 
@@ -177,7 +179,7 @@ function soon() {
 }
 const matches = (...texts) => !state.words || texts.join(" ").toLowerCase().includes(state.words);
 const tone = word => ({ fit: "good", alive: "good", passing: "good", listening: "good", suspect: "warn", draining: "warn",
-  full: "warn", paused: "warn", left: "gone", unlisted: "gone" })[word] || "bad";
+  full: "warn", paused: "warn", left: "gone", unlisted: "gone", ok: "good", expiring: "warn" })[word] || "bad";
 
 function draw() {
   const stats = state.stats;
@@ -357,6 +359,11 @@ function drawListeners() {
   byId("services-section").hidden = !state.stats.services.length;
   byId("services").replaceChildren(table([["State", "t", tone], ["Service", "t"], ["Address", "t"], ["Told to the fleet", "t"], ["Why", "why"]],
     state.stats.services.map(each => [each.state, each.name, each.address, each.tag, each.reason])));
+  const certificates = [...state.stats.certificates || []].sort((a, b) => (a.expires_seconds ?? Infinity) - (b.expires_seconds ?? Infinity));
+  const end = seconds => seconds == null ? "never" : seconds < 0 ? `${time(-seconds)} ago` : `in ${time(seconds)}`;
+  byId("certificates-section").hidden = !certificates.length;
+  byId("certificates").replaceChildren(table([["State", "t", tone], ["Ends", "t"], ["Names", "t"], ["Used by", "t"], ["File", "t"], ["Why its new file is refused", "why"]],
+    certificates.map(each => [each.state, end(each.expires_seconds), each.names.join(", ") || each.kind, each.used_by.join(", "), each.path, each.refused])));
 }
 
 function sentence({ name, data }) {
@@ -365,9 +372,15 @@ function sentence({ name, data }) {
   case "endpoint": return `upstream ${data.upstream}: ${data.address}${data.member ? ` of ${data.member}` : ""} is ${data.state || "no endpoint any more"}: ${data.reason}`;
   case "service": return `service ${data.name} is ${data.state}: ${data.reason}`;
   case "view": return data.reason;
+  case "stage": return `this node: ${data.line}`;
+  case "config": return data.fault ? `the config was refused: ${data.fault}` : `another config is in force, from ${data.file}`;
+  case "certificate": return `${data.path} is ${data.state}${data.refused ? `; what it is now is refused: ${data.refused}` : ""}`;
   default: return `${name}: ${Object.values(data).filter(value => typeof value === "string").join(", ")}`;
   }
 }
+
+const mood = ({ name, data }) => name === "endpoint" && !data.state ? "gone" : data.state ? tone(data.state)
+  : data.fault || data.last_known_good ? "bad" : data.ready === false ? "warn" : "";
 
 function drawEvents() {
   const list = byId("events"), found = [];
@@ -383,7 +396,7 @@ function drawEvents() {
   list.replaceChildren(...found.map(([, event, text]) => {
     const line = make("li"), when = make("time", new Date(event.time).toLocaleTimeString([], { hour12: false }));
     when.dateTime = new Date(event.time).toISOString();
-    line.append(when, make("span", text, tone(event.data.state)));
+    line.append(when, make("span", text, mood(event)));
     return line;
   }));
 }
