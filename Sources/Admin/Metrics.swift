@@ -50,6 +50,8 @@ struct Metrics {
         addServices(to: &page)
         if let membership = stats.membership { add(membership, to: &page) }
         if let roster = stats.roster { add(roster, to: &page) }
+        if let config = stats.config { add(config, to: &page) }
+        addCertificates(to: &page)
         return page.text
     }
 
@@ -259,6 +261,38 @@ struct Metrics {
     private func add(_ roster: RosterReport, to page: inout Exposition) {
         page.gauge("remora_roster_listed", "Members that the roster lists.", roster.listed)
         page.gauge("remora_roster_stale", "Whether the roster may be out of date.", roster.isStale)
+    }
+
+    private func add(_ config: ConfigReport, to page: inout Exposition) {
+        // As with the view: a label would be a new series with every change.
+        page.gauge(
+            "remora_config_checksum", "48 bits that are equal where the same file is in force.",
+            Double(UInt64(config.checksum.prefix(12), radix: 16) ?? 0))
+        page.gauge("remora_config_age_seconds", "Time since this config came into force.", config.loadedSeconds)
+        page.gauge("remora_config_refused", "Whether the last reload was refused.", config.fault != nil)
+        page.gauge(
+            "remora_config_waits_for_restart", "Settings of the file that wait for a restart.",
+            config.needsRestart.count)
+        page.counter("remora_config_reloads_total", "Times that another config came into force.", config.reloadsTotal)
+        page.counter("remora_config_rejected_total", "Times that a config was refused.", config.rejectedTotal)
+    }
+
+    private func addCertificates(to page: inout Exposition) {
+        guard !stats.certificates.isEmpty else { return }
+        page.family(
+            "remora_certificate_expires_seconds", .gauge,
+            "Time until the first certificate in the file ends; negative once it has."
+        ) {
+            for certificate in stats.certificates {
+                guard let seconds = certificate.expiresSeconds else { continue }
+                $0.add(Int(seconds), [("path", certificate.path), ("kind", certificate.kind)])
+            }
+        }
+        page.family("remora_certificate_refused", .gauge, "Whether the file as it is now is not used.") {
+            for certificate in stats.certificates {
+                $0.add(certificate.refused != nil, [("path", certificate.path), ("kind", certificate.kind)])
+            }
+        }
     }
 }
 

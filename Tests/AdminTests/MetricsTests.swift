@@ -43,6 +43,10 @@ struct MetricsTests {
             #"remora_upstream_lifetime_seconds_bucket{upstream="ingest",le="0.004"} 4"#,
             #"remora_members{state="suspect"} 2"#, "remora_membership_view_checksum 2596069104",
             #"remora_service_state{service="a",state="passing"} 1"#, "remora_roster_stale 1",
+            "remora_config_checksum 20015998343868", "remora_config_refused 1", "remora_config_waits_for_restart 1",
+            "remora_config_reloads_total 2", "remora_config_rejected_total 3",
+            #"remora_certificate_expires_seconds{path="/a.pem",kind="certificate"} -5"#,
+            #"remora_certificate_refused{path="/a.pem",kind="certificate"} 1"#,
         ] { #expect(lines.contains(line), "\(line)") }
     }
 
@@ -137,6 +141,14 @@ extension StatsReport {
         stats.membership = membership
         stats.services = [ServiceReport(name: "a", address: "127.0.0.1:1", tag: nil, state: "passing", reason: "")]
         stats.roster = RosterReport(source: "etcd", listed: 3, isStale: true, standing: "")
+        stats.config = ConfigReport(
+            file: "edge.yaml", checksum: "123456789abc" + String(repeating: "0", count: 52), loadedSeconds: 9,
+            reloadsTotal: 2, rejectedTotal: 3, fault: "a fault", needsRestart: ["node.name"])
+        stats.certificates = [
+            CertificateReport(
+                path: "/a.pem", kind: "certificate", names: ["a.edge"], usedBy: ["listener:in"], state: .expired,
+                expiresSeconds: -5, refused: "no key")
+        ]
         return stats
     }()
 }
