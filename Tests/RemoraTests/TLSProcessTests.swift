@@ -1,0 +1,241 @@
+// TLS as an operator has it: a config with files' names in it, the files, and a process.
+
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+import Vocabulary
+
+@Suite("TLS of a process", .serialized)
+struct TLSProcessTests {
+    // MARK: The example
+
+    private func shipped(_ name: String) throws -> String {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        return try String(contentsOfFile: "/\(root)/configs/\(name)", encoding: .utf8)
+    }
+
+    /// Replaces what must be there.
+    private func replacing(_ text: String, _ replacements: [(String, String)]) throws -> String {
+        try replacements.reduce(text) { text, replacement in
+            try #require(text.contains(replacement.0), "the example has no \(replacement.0)")
+            return text.replacing(replacement.0, with: replacement.1)
+        }
+    }
+
+    @Test("The example of mutual TLS works as its comment says, and lets in whom it says")
+    func example() throws {
+        let (directory, instance) = (try TestDirectory(), try Instance("web"))
+        defer { instance.end() }
+        let server = try shipped("mutual-tls-server.yaml")
+        let script = server.split(separator: "\n").drop { !$0.hasPrefix("#   mkdir") }.filter { $0.hasPrefix("#   ") }
+            .map { $0.dropFirst(4) }
+        let made = try runProgram(["sh", "-ec", script.joined(separator: "\n")], in: directory.path)
+        try #require(made.status == 0, "\(made.output)")
+        let there = "cd '\(directory.path)' && exec \"$0\" \"$@\""
+        _ = try directory.write(
+            try replacing(
+                server,
+                [
+                    ("127.0.0.1:15443\n    service", "127.0.0.1:0\n    service"),
+                    ("address: 127.0.0.1:9000", "address: \(instance.address)"),
+                ])
+                + "admin: 127.0.0.1:0\n", as: "server.yaml")
+        try RemoraProcess.with(["run", "--config", "server.yaml", "--threads", "1"], script: there) { server in
+            let inbound = try server.ready().listener
+            _ = try directory.write(
+                try replacing(
+                    shipped("mutual-tls-client.yaml"),
+                    [
+                        ("127.0.0.1:15443", "\(inbound)"), ("127.0.0.1:15001", "127.0.0.1:0"),
+                        ("127.0.0.1:9902", "127.0.0.1:0"),
+                    ]),
+                as: "client.yaml")
+            try RemoraProcess.with(["run", "--config", "client.yaml", "--threads", "1"], script: there) { client in
+                let outbound = try client.ready().listener
+                #expect(request(through: outbound) == "web")
+            }
+            // Of the same authority, but another's identity.
+            let refused = try runProgram(
+                [
+                    "openssl", "s_client", "-ign_eof", "-connect", "\(inbound)", "-cert", "tls/web.pem", "-key",
+                    "tls/web.key",
+                ],
+                in: directory.path)
+            #expect(refused.output.contains("alert number 46"), "\(refused.output)")
+            let line = try server.log.line(containing: "closed in the TLS handshake")
+            #expect(
+                line.contains(
+                    "the peer's certificate is refused: none of its names is allowed; it is for DNS web.edge, URI spiffe://edge/web"
+                ), "\(line)")
+            #expect(instance.requests == 1)
+        }
+    }
+
+    // MARK: Files that change
+
+    private func config(_ tls: String, to instance: Instance) -> String {
+        """
+        upstreams: [{name: out, endpoints: ["\(instance.address)"]}]
+        listeners: [{name: in, bind: "127.0.0.1:0", upstream: out, tls: {\(tls)}}]
+        admin: 127.0.0.1:0
+
+        """
+    }
+
+    /// How `GET /stats` describes the only certificate.
+    private func certificate(_ admin: SocketAddress) throws -> [String: Any] {
+        let stats = try JSONSerialization.jsonObject(with: Data(try get("/stats", from: admin).body.utf8))
+        let all = try #require((stats as? [String: Any])?["certificates"] as? [[String: Any]])
+        return try #require(all.count == 1 ? all[0] : nil)
+    }
+
+    /// Requests one after the other on new connections, by a program of its own; it counts what failed.
+    private static let load = """
+        import socket, ssl, sys, time
+        context = ssl.create_default_context(cafile=sys.argv[2])
+        host, port = sys.argv[1].split(":")
+        names, failed, done, end = set(), 0, 0, time.monotonic() + float(sys.argv[3])
+        while time.monotonic() < end:
+            try:
+                with socket.create_connection((host, int(port)), 10) as plain:
+                    with context.wrap_socket(plain, server_hostname="web.edge") as stream:
+                        stream.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+                        text = b""
+                        while more := stream.recv(4096): text += more
+                        if not text.endswith(b"\\r\\n\\r\\nweb"): raise OSError("cut off")
+                        names.update(name for _, name in stream.getpeercert()["subjectAltName"])
+                        done += 1
+            except OSError as error:
+                failed += 1
+                print(error)
+        print("done", done > 20, "failed", failed, "names", *sorted(names))
+        """
+
+    @Test(
+        "A certificate that is renamed into place, or swapped by a link, is used and loses no connection",
+        arguments: [false, true])
+    func rotation(byLink: Bool) throws {
+        let (files, instance) = (try TLSFiles(), try Instance("web"))
+        defer { instance.end() }
+        let manager = FileManager.default
+        for (number, name) in ["one", "two"].enumerated() {
+            try files.make(name, by: "ca", names: "DNS:web.edge,DNS:\(number + 1).edge")
+            try manager.createDirectory(atPath: files.path("data-\(name)"), withIntermediateDirectories: false)
+            for kind in ["pem", "key"] {
+                try manager.moveItem(
+                    atPath: files.path("\(name).\(kind)"), toPath: files.path("data-\(name)/tls.\(kind)"))
+            }
+        }
+        // As Kubernetes mounts a secret: files are links through a link to a directory.
+        try manager.createSymbolicLink(atPath: files.path("data"), withDestinationPath: "data-one")
+        for kind in ["pem", "key"] {
+            if byLink {
+                try manager.createSymbolicLink(
+                    atPath: files.path("web.\(kind)"), withDestinationPath: "data/tls.\(kind)")
+            } else {
+                try manager.copyItem(atPath: files.path("data-one/tls.\(kind)"), toPath: files.path("web.\(kind)"))
+            }
+        }
+        let file = try files.directory.write(config(files.pair("web"), to: instance))
+        try RemoraProcess.with(["run", "--config", file, "--threads", "2"]) { remora in
+            let ready = try remora.ready()
+            #expect(try certificate(ready.admin)["names"] as? [String] == ["DNS web.edge", "DNS 1.edge"])
+            let load = try Companion(
+                [
+                    "timeout", "-s", "KILL", "30", "python3", "-c", Self.load, "\(ready.listener)",
+                    files.path("ca.pem"), "6",
+                ],
+                in: files.directory.path)
+            let swap =
+                byLink
+                ? "ln -s data-two data.new && mv -T data.new data"
+                : "for kind in pem key; do cp data-two/tls.$kind .new && mv .new web.$kind; done"
+            #expect(try runProgram(["sh", "-ec", "sleep 1; \(swap)"], in: files.directory.path).status == 0)
+            _ = try remora.log.line(containing: "\(files.path("web.pem")) was read again; it ends in ")
+            #expect(try load.output.rest() == "done True failed 0 names 1.edge 2.edge web.edge\n")
+            #expect(try certificate(ready.admin)["names"] as? [String] == ["DNS web.edge", "DNS 2.edge"])
+        }
+    }
+
+    @Test("A pair that does not match is refused loudly, the old one stays, and a good one mends it")
+    func badPair() throws {
+        let (files, instance) = (try TLSFiles(), try Instance("web"))
+        defer { instance.end() }
+        try files.make("web", by: "ca", names: "DNS:web.edge")
+        try files.make("other", by: "ca", names: "DNS:web.edge")
+        let file = try files.directory.write(config(files.pair("web"), to: instance))
+        try RemoraProcess.with(["run", "--config", file, "--threads", "1"]) { remora in
+            let ready = try remora.ready()
+            let before = try certificate(ready.admin)
+            #expect(before["path"] as? String == files.path("web.pem") && before["refused"] is NSNull)
+            #expect(before["kind"] as? String == "certificate" && before["state"] as? String == "ok")
+            #expect(before["used_by"] as? [String] == ["listener:in"])
+            #expect((before["expires_seconds"] as? Int).map { (29 * 86_400...30 * 86_400).contains($0) } == true)
+            try runProgram(["mv", files.path("other.key"), files.path("web.key")])
+            let reason =
+                "the key in \(files.path("web.key")) is not that of the certificate in \(files.path("web.pem"))"
+            let line = try remora.log.line(containing: "has changed and cannot be used")
+            #expect(
+                line.contains(
+                    "error the certificate \(files.path("web.pem")) has changed and cannot be used: \(reason); what was there before is still used"
+                ),
+                "\(line)")
+            #expect(try certificate(ready.admin)["refused"] as? String == reason)
+            #expect(try files.openssl(ready.listener, ["-servername", "web.edge"]).contains("\r\n\r\nweb"))
+            try runProgram(["mv", files.path("other.pem"), files.path("web.pem")])
+            _ = try remora.log.line(containing: "was read again")
+            #expect(try certificate(ready.admin)["refused"] is NSNull)
+            #expect(try files.openssl(ready.listener, ["-servername", "web.edge"]).contains("\r\n\r\nweb"))
+        }
+    }
+
+    // MARK: The start
+
+    @Test("Files that cannot be used end run and check with 78, in the same words")
+    func badFiles() throws {
+        let (files, instance) = (try TLSFiles(), try Instance("web"))
+        defer { instance.end() }
+        try files.make("web", by: "ca", names: "DNS:web.edge")
+        try files.make("other", by: "ca", names: "DNS:web.edge")
+        let (web, other, none) = (files.path("web.pem"), files.path("other.key"), files.path("none.pem"))
+        for (tls, fault) in [
+            ("certificate: \(none)", "cannot read \(none): No such file or directory"),
+            ("certificate: \(web), key: \(other)", "the key in \(other) is not that of the certificate in \(web)"),
+            (
+                "certificate: \(web)",
+                "\(web) holds no private key; it must have one that begins with -----BEGIN PRIVATE KEY-----"
+            ),
+            ("\(files.pair("web")), client_ca: \(none)", "cannot read \(none): No such file or directory"),
+        ] {
+            let file = try files.directory.write(config(tls, to: instance))
+            let run = try RemoraProcess.outcome(of: ["run", "--config", file])
+            #expect(run.ending == .exit(78) && run.output == "" && run.log == "remora: error: tls: \(fault)\n")
+            let check = try RemoraProcess.outcome(of: ["check", "--config", file])
+            #expect(check.ending == .exit(78) && check.output == "" && check.log == "\(file): error: tls: \(fault)\n")
+        }
+        let file = try files.directory.write(config(files.pair("web"), to: instance))
+        let check = try RemoraProcess.outcome(of: ["check", "--config", file])
+        #expect(check.ending == .exit(0) && check.output == "\(file): ok\n" && check.log == "")
+    }
+
+    @Test("Who holds keys leaves no core dump, and who holds none may", arguments: ["tls", "membership", "neither"])
+    func coreDumps(keys: String) throws {
+        let (files, instance) = (try TLSFiles(), try Instance("web"))
+        defer { instance.end() }
+        try files.make("web", by: "ca", names: "DNS:web.edge")
+        var text = config(files.pair("web"), to: instance)
+        if keys != "tls" { text = text.replacing(", tls: {\(files.pair("web"))}", with: "") }
+        if keys == "membership" { text += "membership: {bind: \"127.0.0.1:0\", keys: [AAECAwQFBgcICQoLDA0ODw==]}\n" }
+        let file = try files.directory.write(text)
+        // A limit that the process has to lower by itself.
+        let script = "ulimit -S -c $(ulimit -H -c); exec \"$0\" \"$@\""
+        try RemoraProcess.with(["run", "--config", file, "--threads", "1"], script: script) { remora in
+            _ = try remora.ready()
+            let limits = try String(contentsOfFile: "/proc/\(remora.id)/limits", encoding: .utf8)
+            let line = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") })
+            let values = line.split(separator: " ").dropFirst(4).prefix(2).map(String.init)
+            #expect((values == ["0", "0"]) == (keys != "neither"), "\(line)")
+        }
+    }
+}
