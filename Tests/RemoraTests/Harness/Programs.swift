@@ -56,7 +56,7 @@ struct TLSFiles {
 
     init() throws {
         directory = try TestDirectory()
-        for name in ["ca", "other-ca"] { try make(name, extensions: ["basicConstraints=critical,CA:true"]) }
+        try make("ca", extensions: ["basicConstraints=critical,CA:true"])
     }
 
     func path(_ file: String) -> String { "\(directory.path)/\(file)" }
@@ -82,18 +82,6 @@ struct TLSFiles {
         if let names { arguments += ["-addext", "subjectAltName=\(names)"] }
         for text in extensions { arguments += ["-addext", text] }
         let outcome = try runProgram(arguments)
-        try #require(outcome.status == 0, "\(outcome.output)")
-    }
-
-    /// One that has ended; only `openssl x509` makes those.
-    func makeExpired(_ name: String, names: String) throws {
-        let script = """
-            openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout \(name).key -out \(name).csr \
-              -subj /CN=\(name) -addext subjectAltName=\(names)
-            openssl x509 -req -in \(name).csr -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copy -days -1 \
-              -out \(name).pem
-            """
-        let outcome = try runProgram(["sh", "-ec", script], in: directory.path)
         try #require(outcome.status == 0, "\(outcome.output)")
     }
 
