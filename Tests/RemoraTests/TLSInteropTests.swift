@@ -111,8 +111,8 @@ struct TLSInteropTests {
         }
     }
 
-    @Test("Who is taken out of allow_san is refused by the next process, whatever session it kept")
-    func removed() throws {
+    @Test("Who is not in allow_san is refused, whatever session another listener gave")
+    func sessionOfAnother() throws {
         let instance = try Instance("web")
         defer { instance.end() }
         let base = "\(files.pair("web")), client_ca: \(files.path("ca.pem"))"
