@@ -152,7 +152,8 @@ struct Worker: ~Copyable {
         poller.addLevel(of: desk.wake.descriptor, token: Token.wake)
         if let prober { poller.addLevel(of: prober.descriptor, token: Token.probes) }
         heed()
-        while true {
+        // Asked for before the first wait too: an order to end may have come with the first look.
+        while phase == .serving || !isDone() {
             let count = poller.wait(milliseconds: patience())
             hear(count)
             now = Kernel.now()
@@ -167,7 +168,6 @@ struct Worker: ~Copyable {
             if sweep != nil { continueSweep() }
             if lastShortage != nil { endPauses() }
             fireTimers()
-            if phase > .serving, isDone() { break }
         }
         desk.hasEnded()
     }

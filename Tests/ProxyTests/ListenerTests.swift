@@ -112,6 +112,16 @@ extension DataPlaneBehaviour {
             #expect(try client.receiveText(exactly: 5) == "hello")
         }
 
+        @Test("One that is told to end, or to drain, before its workers have begun ends")
+        func endedAtOnce() throws {
+            let endpoint = try ManualEndpoint()
+            for number in 0..<200 {
+                let remora = try Sidecar(to: [endpoint.address])
+                if number.isMultiple(of: 2) { remora.plane.drain() }
+                remora.end()
+            }
+        }
+
         @Test("A listening socket that was handed down serves two workers", arguments: [Transport.tcp4, .unix])
         func inherited(transport: Transport) throws {
             let (directory, service) = (TemporaryDirectory(), try Service.echo())
