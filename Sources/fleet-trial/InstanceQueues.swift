@@ -17,6 +17,7 @@ final class InstanceQueues: Sendable {
     private static let longestHead = 1024
 
     private struct State {
+        var thread: KernelThread?
         var slowness: [Double]
         var lateness: [Int64] = []
         var isOver = false
@@ -65,13 +66,14 @@ final class InstanceQueues: Sendable {
             return listener
         }
         state = Mutex(State(slowness: Array(repeating: 1, count: addresses.count)))
-        KernelThread.start(name: "instances") { [self] in
+        let thread = KernelThread.start(name: "instances") { [self] in
             do {
                 try run()
             } catch {
                 state.withLock { $0.fault = "the instances stopped: \(error)" }
             }
         }
+        state.withLock { $0.thread = thread }
     }
 
     /// - Parameter slowness: how many times as long each takes, from the next request on.
@@ -91,10 +93,15 @@ final class InstanceQueues: Sendable {
         return lateness
     }
 
-    /// Ends the thread, which closes what it has.
+    /// Ends the thread and waits for it: every address is free again then.
     func stop() {
-        state.withLock { $0.isOver = true }
+        let thread = state.withLock { state in
+            state.isOver = true
+            defer { state.thread = nil }
+            return state.thread
+        }
         wake.signal()
+        thread?.join()
     }
 
     // MARK: The thread
