@@ -5,26 +5,25 @@ import Upstreams
 import Vocabulary
 
 struct EndpointLog {
-    /// Lines about endpoints that an interval may have.
-    private static let linesAtOnce = 50
-    static let interval = Duration.seconds(5)
     static let believedAgain = "The view of the fleet is believed again."
 
     private let logger: Logger
-    private var lines = 0
-    private var leftOut = 0
-    private var intervalEnds = Instant(nanoseconds: .min)
+    private var budget: LineBudget
 
-    init(logger: Logger) { self.logger = logger }
+    init(logger: Logger) {
+        self.logger = logger
+        budget = LineBudget(
+            logger: logger, leavingOut: "more changes of endpoints; remora upstreams shows what is so now")
+    }
 
     mutating func write(_ news: DiscoveryNews, at now: Instant) {
         switch news {
-        case .endpoint(let change): writeLine(change.level, change.line, at: now)
+        case .endpoint(let change): budget.write(change.line, change.level, at: now)
         case .unreadableTag(let member, _, let why):
-            writeLine(.warning, "member \(member) is passed over: \(why)", at: now)
+            budget.write("member \(member) is passed over: \(why)", .warning, at: now)
         case .noRoom(let upstream, let endpoint):
-            writeLine(
-                .error, "upstream \(upstream): there is no room for one more endpoint; \(endpoint.words) is left out",
+            budget.write(
+                "upstream \(upstream): there is no room for one more endpoint; \(endpoint.words) is left out", .error,
                 at: now)
         // Never left out: it is what everything else has to be read by.
         case .lastKnownGoodBegan(let inForce): logger.error("\(inForce.why)")
@@ -35,27 +34,7 @@ struct EndpointLog {
 
     /// - Parameter unheard: news that discovery itself had no room for.
     mutating func endTurn(leftOut unheard: Int, at now: Instant) {
-        leftOut += unheard
-        beginInterval(at: now)
-    }
-
-    private mutating func writeLine(_ level: Logger.Level, _ line: String, at now: Instant) {
-        beginInterval(at: now)
-        guard lines < Self.linesAtOnce else {
-            leftOut += 1
-            return
-        }
-        lines += 1
-        logger.log(level: level, "\(line)")
-    }
-
-    private mutating func beginInterval(at now: Instant) {
-        guard now >= intervalEnds else { return }
-        if leftOut > 0 {
-            logger.notice("\(leftOut) more changes of endpoints; remora upstreams shows what is so now")
-        }
-        (lines, leftOut) = (0, 0)
-        intervalEnds = now + Self.interval
+        budget.endTurn(leftOut: unheard, at: now)
     }
 }
 

@@ -24,15 +24,14 @@ struct FleetLog {
     private var seedLimiter = RateLimiter<PeerAddress>()
     private var refusedBefore: UInt64 = 0
     private var refusalsAgain = Instant(nanoseconds: .min)
-    /// Lines about members that an interval may have; the death of many is not many lines.
-    private static let memberLinesAtOnce = 50
-    private var memberLines = 0
-    private var memberLinesLeftOut = 0
-    private var memberIntervalEnds = Instant(nanoseconds: .min)
+    /// The death of many is not many lines.
+    private var members: LineBudget
 
     init(logger: Logger, isEncrypted: Bool) {
         self.logger = logger
         self.isEncrypted = isEncrypted
+        members = LineBudget(
+            logger: logger, leavingOut: "more changes of members; remora members shows what is so now")
     }
 
     /// - Parameter reason: who accused the member that the event is about, as a sentence.
@@ -56,12 +55,13 @@ struct FleetLog {
     mutating func write(_ event: MembershipEvent, names: Directory, because reason: String? = nil, at now: Instant) {
         let why = reason.map { ": \($0)" } ?? ""
         switch event {
-        case .joined(let id): writeMember("member \(names.name(of: id)) is there", .info, at: now)
-        case .updated(let id): writeMember("member \(names.name(of: id)) bears other tags or versions", .info, at: now)
-        case .suspected(let id): writeMember("member \(names.name(of: id)) is suspect\(why)", .info, at: now)
-        case .cleared(let id): writeMember("member \(names.name(of: id)) is alive after all\(why)", .info, at: now)
-        case .died(let id): writeMember("member \(names.name(of: id)) is dead\(why)", .warning, at: now)
-        case .left(let id): writeMember("member \(names.name(of: id)) has left", .info, at: now)
+        case .joined(let id): members.write("member \(names.name(of: id)) is there", .info, at: now)
+        case .updated(let id):
+            members.write("member \(names.name(of: id)) bears other tags or versions", .info, at: now)
+        case .suspected(let id): members.write("member \(names.name(of: id)) is suspect\(why)", .info, at: now)
+        case .cleared(let id): members.write("member \(names.name(of: id)) is alive after all\(why)", .info, at: now)
+        case .died(let id): members.write("member \(names.name(of: id)) is dead\(why)", .warning, at: now)
+        case .left(let id): members.write("member \(names.name(of: id)) has left", .info, at: now)
         case .forgotten(let id): logger.debug("member \(names.name(of: id)) is no longer listed")
         case .refuted(let accuser, let incarnation):
             guard limiter.admits(.refutation, at: now) else { return }
@@ -73,7 +73,7 @@ struct FleetLog {
                 "two members are called \(names.name(of: id)): another one is at \(claimed); give one of them another node.name"
             )
         case .datagramsLost(let id):
-            writeMember(
+            members.write(
                 "member \(names.name(of: id)) is reached by TCP and not by UDP; let both through", .warning, at: now)
         case .stalled(let time):
             logger.warning("this process did not run for \(time.inSeconds) s; nobody is blamed for that time")
@@ -100,7 +100,7 @@ struct FleetLog {
             case .serf: logger.warning("messages for Serf were refused \(leftOut) more times since")
             }
         }
-        beginMemberInterval(at: now)
+        members.endTurn(at: now)
         guard let last, counters.refused > refusedBefore, now >= refusalsAgain else { return }
         refusalsAgain = now + RateLimiter<Topic>.interval
         let count = counters.refused - refusedBefore
@@ -111,24 +111,5 @@ struct FleetLog {
             : ""
         let messages = count == 1 ? "1 message" : "\(count) messages"
         logger.warning("refused \(messages) of gossip, the last from \(last.sender): \(last.fault)\(remedy)")
-    }
-
-    private mutating func writeMember(_ line: String, _ level: Logger.Level, at now: Instant) {
-        beginMemberInterval(at: now)
-        guard memberLines < Self.memberLinesAtOnce else {
-            memberLinesLeftOut += 1
-            return
-        }
-        memberLines += 1
-        logger.log(level: level, "\(line)")
-    }
-
-    private mutating func beginMemberInterval(at now: Instant) {
-        guard now >= memberIntervalEnds else { return }
-        if memberLinesLeftOut > 0 {
-            logger.notice("\(memberLinesLeftOut) more changes of members; remora members shows what is so now")
-        }
-        (memberLines, memberLinesLeftOut) = (0, 0)
-        memberIntervalEnds = now + RateLimiter<Topic>.interval
     }
 }
