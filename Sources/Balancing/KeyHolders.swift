@@ -16,9 +16,10 @@ internal import Vocabulary
 
 /// A tier's endpoints by their places on a ring or in a table.
 ///
-/// `@safe`: the pointer in ``table`` is to what ``keeper`` holds.
+/// Picks count no references, so the list is plain memory, and the table is reached by a pointer without a count.
+/// `@safe`: ``keeper`` holds what that pointer is to, and the list is this value's own.
 @safe
-struct KeyHolders {
+struct KeyHolders: ~Copyable {
     /// Who stands for a member.
     fileprivate struct Holder {
         /// Index of the record; ``KeyOwners/nobody`` where no endpoint of the tier stands for it.
@@ -30,7 +31,6 @@ struct KeyHolders {
         var seen: UInt32
     }
 
-    /// Unretained, as picks count no references.
     @safe
     private enum Table {
         case none
@@ -45,7 +45,7 @@ struct KeyHolders {
 
     private var table = Table.none
     private var keeper: (any KeyTable)?
-    private var holders: [Holder] = []
+    private var holders = unsafe UnsafeMutableBufferPointer<Holder>(start: nil, count: 0)
     private var limits = PlacementLimits.none
     private var bound: LoadBound?
     /// Of those who hold keys.
@@ -56,6 +56,8 @@ struct KeyHolders {
     private var next = 0
 
     init() {}
+
+    deinit { unsafe holders.deallocate() }
 
     /// Takes over the endpoints of `snapshot` that stand in a tier; O(members).
     mutating func adopt(_ snapshot: UpstreamSnapshot, _ tier: Eligibility, cells: LoadCells) {
@@ -73,9 +75,11 @@ struct KeyHolders {
             }
         bound = snapshot.options.hash.boundedLoad.flatMap(LoadBound.init(factor:))
         (totalWeight, outstanding, next) = (0, 0, 0)
-        holders.removeAll(keepingCapacity: true)
-        holders.reserveCapacity(keys.records.count)
-        for index in keys.records {
+        if unsafe holders.count != keys.records.count {
+            unsafe holders.deallocate()
+            unsafe holders = .allocate(capacity: keys.records.count)
+        }
+        for (place, index) in keys.records.enumerated() {
             var holder = Holder(record: KeyOwners.nobody, cell: 0, weight: 0, seen: 0)
             if index != KeyOwners.nobody {
                 let record = unsafe snapshot.records[Int(index)]
@@ -84,11 +88,13 @@ struct KeyHolders {
                     totalWeight += UInt64(record.ringWeight)
                 }
             }
-            holders.append(holder)
+            unsafe holders.initializeElement(at: place, to: holder)
         }
         // A bound holds from the first pick on.
-        if bound != nil { for place in holders.indices { see(place, in: cells) } }
+        if bound != nil { for place in 0..<count { see(place, in: cells) } }
     }
+
+    private var count: Int { unsafe holders.count }
 
     private static func hasAnybody(_ snapshot: UpstreamSnapshot, _ tier: Eligibility) -> Bool {
         switch tier {
@@ -109,10 +115,11 @@ extension KeyHolders {
     /// the eligible among themselves; O(n) then.
     @inline(__always)
     mutating func pick(for key: UInt64, excluding tried: TriedEndpoints, in cells: LoadCells) -> UInt32? {
-        if holders.isEmpty { return nil }
+        if count == 0 { return nil }
         if bound == nil {
-            return first(after: key) { $0.isOpen(within: limits, excluding: tried, in: cells) }
-                .map { holders[$0].record }
+            let limits = limits
+            let place = first(after: key) { $0.isOpen(within: limits, excluding: tried, in: cells) }
+            return place.map { unsafe holders[$0].record }
         }
         return pickBounded(for: key, excluding: tried, in: cells)
     }
@@ -122,15 +129,17 @@ extension KeyHolders {
         for key: UInt64, excluding tried: TriedEndpoints, in cells: LoadCells
     ) -> UInt32? {
         guard let bound else { return nil }
-        for _ in 0..<min(holders.count, max(Self.fewest, (holders.count + Self.picks - 1) / Self.picks)) {
+        for _ in 0..<min(count, max(Self.fewest, (count + Self.picks - 1) / Self.picks)) {
             see(next, in: cells)
-            next = next + 1 == holders.count ? 0 : next + 1
+            next = next + 1 == count ? 0 : next + 1
         }
         var picked = first(
             after: key, tried, cells, bound, outstanding: outstanding, totalWeight: totalWeight)
         if picked == nil {
             var open = (outstanding: UInt64(0), weight: UInt64(0))
-            for holder in holders where holder.isOpen(within: limits, excluding: tried, in: cells) {
+            for place in 0..<count {
+                let holder = unsafe holders[place]
+                guard holder.isOpen(within: limits, excluding: tried, in: cells) else { continue }
                 open.outstanding += UInt64(holder.load(in: cells))
                 open.weight += UInt64(holder.weight)
             }
@@ -141,9 +150,9 @@ extension KeyHolders {
         guard let picked else { return nil }
         // With the connection that is about to be placed.
         see(picked, in: cells)
-        holders[picked].seen += 1
+        unsafe holders[picked].seen += 1
         outstanding += 1
-        return holders[picked].record
+        return unsafe holders[picked].record
     }
 
     /// The place of the first that may be given a connection without carrying more than its bound.
@@ -151,7 +160,7 @@ extension KeyHolders {
         after key: UInt64, _ tried: TriedEndpoints, _ cells: LoadCells, _ bound: LoadBound,
         outstanding: UInt64, totalWeight: UInt64
     ) -> Int? {
-        let outstanding = UInt32(clamping: outstanding)
+        let (outstanding, limits) = (UInt32(clamping: outstanding), limits)
         return first(after: key) { holder in
             holder.isOpen(within: limits, excluding: tried, in: cells)
                 && bound.leavesRoom(
@@ -162,27 +171,29 @@ extension KeyHolders {
 
     @inline(__always)
     private func first(after key: UInt64, where isEligible: (Holder) -> Bool) -> Int? {
+        let holders = unsafe holders
         let place =
             switch table {
             case .none: UInt32?.none
             case .ring(let ring):
                 unsafe ring._withUnsafeGuaranteedRef { ring in
-                    ring.member(for: key) { isEligible(holders[Int($0)]) }
+                    ring.member(for: key) { unsafe isEligible(holders[Int($0)]) }
                 }
             case .maglev(let maglev):
                 unsafe maglev._withUnsafeGuaranteedRef { maglev in
-                    maglev.member(for: key) { isEligible(holders[Int($0)]) }
+                    maglev.member(for: key) { unsafe isEligible(holders[Int($0)]) }
                 }
             }
         return place.map { Int($0) }
     }
 
     private mutating func see(_ place: Int, in cells: LoadCells) {
-        guard holders[place].record != KeyOwners.nobody else { return }
-        let load = holders[place].load(in: cells)
+        let holder = unsafe holders[place]
+        guard holder.record != KeyOwners.nobody else { return }
+        let load = holder.load(in: cells)
         // What was counted for it is part of the sum.
-        outstanding = outstanding &- UInt64(holders[place].seen) &+ UInt64(load)
-        holders[place].seen = load
+        outstanding = outstanding &- UInt64(holder.seen) &+ UInt64(load)
+        unsafe holders[place].seen = load
     }
 }
 
