@@ -163,11 +163,17 @@ struct ProbeTests {
         let remoras = try ["a", "b"].map { name in try FakeRemora(name) { [answer($0, outstanding: 1)] } }
         let sidecar = try sidecar(to: remoras) { $0.probes?.perSecond = 20 }
         let began = Kernel.now()
-        for _ in 0..<30 { _ = try visit(sidecar) }
+        // What was learnt first serves for as long as it is fresh, however many come by then.
+        var visits: UInt64 = 0
+        #expect(
+            eventually {
+                _ = try? visit(sidecar)
+                visits += 1
+                return probes(sidecar).localPicksTotal > 0
+            })
         let report = probes(sidecar)
         #expect(Double(report.sentTotal) <= 2 + 20 * (Kernel.now() - began).inSeconds + 1)
-        #expect(report.localPicksTotal > 0)
-        #expect(report.fleetPicksTotal + report.localPicksTotal == 30)
+        #expect(report.fleetPicksTotal + report.localPicksTotal == visits)
     }
 
     @Test("A client that is reset, or all aborted, while it waits for answers leaves nothing behind")
