@@ -124,13 +124,14 @@ final class ProbeResponder: Sendable {
     }
 
     private func answerQuestions(_ desk: inout Desk) {
-        if let ring = keys.ring(unlike: &desk.keyRevision) { desk.ring = ring }
         var sample: [String: ServiceLoad]?
         // One byte more than a message has: a longer datagram is none.
         unsafe withUnsafeTemporaryAllocation(byteCount: ProbeMessage.length + 1, alignment: 8) { buffer in
             for _ in 0..<ProbeResponder.questionsPerTurn {
                 let (outcome, sender) = unsafe Kernel.receiveDatagram(descriptor, into: buffer)
                 guard outcome.succeeded else { return }
+                // For each: whoever has learnt of a key that was installed here before may ask with it at once.
+                if let ring = keys.ring(unlike: &desk.keyRevision) { desk.ring = ring }
                 let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer.prefix(outcome.count))
                 guard let sender, let question = unsafe question(in: bytes, desk.ring),
                     let name = desk.digests[question.service]
