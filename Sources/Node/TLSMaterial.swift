@@ -30,7 +30,7 @@ struct TLSMaterial: ~Copyable {
     /// What is in use, in an order that does not change.
     var materials: [(source: CertificateSource, material: CertificateMaterial)] { store.materials }
 
-    /// What has changed on the disk; see ``CertificateStore/look(at:wallClock:atOnce:)``.
+    /// What has changed on the disk; see ``CertificateStore/look(at:wallClock:)``.
     mutating func look(
         at now: Instant, wallClock: Int64
     ) -> (events: [CertificateStore.Event], next: Instant) {

@@ -78,24 +78,16 @@ package struct CertificateStore: ~Copyable {
         return material
     }
 
-    /// Forgets all but these, as a new config names them.
-    package mutating func keep(only wanted: Set<CertificateSource>) {
-        sources.removeAll { !wanted.contains($0) }
-        entries = entries.filter { wanted.contains($0.key) }
-    }
-
     /// What is in use, in the order of their first mention.
     package var materials: [(source: CertificateSource, material: CertificateMaterial)] {
         sources.compactMap { source in entries[source].map { (source, $0.material) } }
     }
 
     /// Looks at all files and reads what has changed and come to rest.
-    /// - Parameters:
-    ///   - wallClock: seconds since 1970.
-    ///   - atOnce: read what has changed without waiting for it to come to rest, as a reload by hand wants it.
+    /// - Parameter wallClock: seconds since 1970.
     /// - Returns: what is new, and when to look again.
     package mutating func look(
-        at now: Instant, wallClock: Int64, atOnce: Bool = false
+        at now: Instant, wallClock: Int64
     ) -> (events: [Event], next: Instant) {
         var events: [Event] = []
         var next = now + FileWatch.interval
@@ -106,9 +98,9 @@ package struct CertificateStore: ~Copyable {
             switch step {
             case .unchanged:
                 break
-            case .wait(let time) where !atOnce:
+            case .wait(let time):
                 next = min(next, time)
-            case .wait, .read:
+            case .read:
                 entry.watch.didRead(marks)
                 do throws(CertificateFault) {
                     entry.material = try CertificateMaterial(source)

@@ -171,23 +171,6 @@ struct CertificateStoreTests {
         #expect(pair.hostNames == ["b.edge"])
     }
 
-    @Test("A reload by hand reads at once what has changed")
-    func atOnce() throws {
-        try put("ca.pem", as: "ca.pem")
-        var store = CertificateStore()
-        _ = try store.add(.authorities(path("ca.pem")))
-        try put("other-ca.pem", as: "ca.pem")
-        let (events, _) = store.look(
-            at: Instant(nanoseconds: 0), wallClock: Int64(Date().timeIntervalSince1970), atOnce: true)
-        guard case .replaced(.authorities(path("ca.pem")), .authorities) = events.first else {
-            Issue.record("\(events)")
-            return
-        }
-        // What no config names any more is forgotten.
-        store.keep(only: [])
-        #expect(store.materials.isEmpty)
-    }
-
     @Test("An end that is near is told once a day, and one that is past as well")
     func expiring() throws {
         let source = CertificateSource.pair(
