@@ -1,6 +1,6 @@
 // Base64 of RFC 4648 §4, for keys: the alphabet with + and /, padded.
 
-enum Base64 {
+package enum Base64 {
     /// The bytes that a text stands for; nil where it is not base64.
     ///
     /// Bits behind the last byte may be anything, as most readers have it.
@@ -18,6 +18,23 @@ enum Base64 {
             bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(6 - 2 * (place % 4))))
         }
         return bytes
+    }
+
+    /// The text that stands for some bytes.
+    package static func encode(_ bytes: [UInt8]) -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+        var text = ""
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let group = rest.prefix(3)
+            rest = rest.dropFirst(3)
+            // Three bytes are four letters; a last group of one byte needs two of them, of two bytes three.
+            let bits = group.reduce(0) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
+            for letter in 0..<4 {
+                text.append(letter > group.count ? "=" : alphabet[Int(bits >> UInt32(18 - 6 * letter) & 0x3F)])
+            }
+        }
+        return text
     }
 
     private static func value(of letter: UInt8) -> UInt32? {

@@ -18,6 +18,6 @@ struct Remora: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, CheckCommand.self, MembersCommand.self, UpstreamsCommand.self, StatsCommand.self,
             TopCommand.self, ExplainCommand.self, WaitCommand.self, DrainCommand.self, UndrainCommand.self,
-            ReloadCommand.self, SupportCommand.self, SchemaCommand.self, SimulateCommand.self,
+            ReloadCommand.self, SupportCommand.self, KeygenCommand.self, SchemaCommand.self, SimulateCommand.self,
         ])
 }

@@ -121,13 +121,14 @@ struct MembershipTests {
     }
 
     @Test(
-        "Base64 is read as RFC 4648 writes it, padding and all",
+        "Base64 is read and written as RFC 4648 has it, padding and all",
         arguments: [
             ("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob"), ("Zm9vYmE=", "fooba"),
             ("Zm9vYmFy", "foobar"), ("Pz8/Pj4+", "???>>>"),
         ])
     func base64(text: String, plain: String) {
         #expect(Base64.decode(text) == Array(plain.utf8))
+        #expect(Base64.encode(Array(plain.utf8)) == text)
     }
 
     @Test(

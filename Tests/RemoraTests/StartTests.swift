@@ -73,11 +73,27 @@ struct StartTests {
         #expect(!outcome.output.isEmpty)
     }
 
+    @Test("keygen prints keys that membership takes, another one each time", arguments: [16, 24, 32])
+    func keygen(bytes: Int) throws {
+        let keys = try (0..<2).map { _ in
+            let outcome = try RemoraProcess.outcome(of: ["keygen", "--bytes", "\(bytes)"])
+            #expect(outcome.ending == .exit(0))
+            return outcome.output.trimmingCharacters(in: .newlines)
+        }
+        #expect(Set(keys).count == 2)
+        #expect(keys.allSatisfy { Data(base64Encoded: $0)?.count == bytes })
+        let directory = try TestDirectory()
+        let config = TestConfig(endpoints: [.ipv4(.loopback, port: 1)]).text
+        let file = try directory.write("membership: {bind: 127.0.0.1:0, keys: \(keys)}\n" + config)
+        #expect(try RemoraProcess.outcome(of: ["check", "--config", file]).ending == .exit(0))
+    }
+
     @Test(
         "A command line that makes no sense ends with 64 and says how it would",
         arguments: [
             ["run"], ["nonsense"], ["run", "--config", "x", "--threads", "0"],
             ["run", "--config", "x", "--log-level", "loud"], ["stats", "--admin", "nowhere"],
+            ["keygen", "--bytes", "17"],
         ])
     func usage(arguments: [String]) throws {
         let outcome = try RemoraProcess.outcome(of: arguments)
