@@ -308,14 +308,11 @@ extension Worker {
     }
 
     /// The handshake with an endpoint has come to nothing: the next one, if there is one.
-    private mutating func handshakeFailed(_ index: UInt32, _ fault: PipeFault) {
-        countFailedHandshake(index)
-        observeHandshake(fault, index)
-        tryAnother(index)
-    }
-
-    mutating func countFailedHandshake(_ index: UInt32) {
+    /// - Parameter fault: nil where it took too long.
+    mutating func handshakeFailed(_ index: UInt32, _ fault: PipeFault?) {
         desk.upstreams.add(
             1, row: Int(connections[index].upstream), column: UpstreamColumn.handshakesFailedTotal.rawValue)
+        observeHandshake(fault, index)
+        tryAnother(index)
     }
 }
