@@ -57,8 +57,9 @@ private enum Peers {
                 turn = 1 - turn
             return said[who]
 
-        # Where to break off. Signatures differ in length by a few bytes, so not in the last of them.
-        def places(who): return list(range(0, length(who) - 8, int(step)))
+        # Where to break off. Signatures differ in length by a few bytes, so not in the last of them; and a reset before the
+        # first byte may be found before there is a handshake.
+        def places(who): return list(range(int(step) if how == "reset" else 0, length(who) - 8, int(step)))
 
         kept = []
         def leave(plain):
@@ -185,12 +186,7 @@ extension DataPlaneBehaviour {
                 $0.tls = .sidecar(back: context)
                 $0.upstream.connectTimeout = leaving == .silence ? .seconds(1) : .seconds(20)
             }
-            let clients = try (0..<count).map { _ in
-                let client = try remora.connect()
-                // It may be aborted already.
-                try? client.send("question")
-                return client
-            }
+            let clients = try (0..<count).map { _ in try remora.connect() }
             for client in clients { #expect(client.awaitEnd() == .reset) }
             let told = remora.notices(count, .handshakeFailed)
             #expect(told.count == count)
