@@ -251,6 +251,8 @@ package struct Flow: Sendable {
     @inlinable package var awaitsSource: Bool {
         heldBytes == 0 && flags.rawValue & (Flags.readable.rawValue | Flags.ended.rawValue) == 0
     }
+    /// No read has proved yet that the source has nothing more.
+    @inlinable package var mayHaveMore: Bool { flags.contains(.readable) }
     /// Bytes are held that the sink has no room for.
     @inlinable package var isBlocked: Bool { heldBytes > 0 && !flags.contains(.writable) }
     /// The sink may take nothing until its next edge.

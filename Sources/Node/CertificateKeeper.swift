@@ -93,16 +93,16 @@ final class CertificateKeeper: Sendable {
         _ = hasEnded.wait(timeout: .now() + .seconds(1))
     }
 
-    /// Says what is new, to the log and to who listens.
-    /// - Returns: the contexts for new connections, if they have changed.
-    func take() -> TLSContexts? {
+    /// Hands over the contexts for new connections, if they have changed, and then says what is new, to the log and to who
+    /// listens: what is said to be trusted no more is not, from that line on.
+    func take(_ publish: (TLSContexts) -> Void) {
         let (contexts, notices, changed) = desk.withLock { desk in
             defer { (desk.contexts, desk.notices, desk.changed) = (nil, [], []) }
             return (desk.contexts, desk.notices, desk.changed)
         }
+        if let contexts { publish(contexts) }
         for notice in notices { logger.log(level: notice.level, "\(notice.line)") }
         for report in changed { events.publish(.certificate(report)) }
-        return contexts
     }
 
     // MARK: - The thread

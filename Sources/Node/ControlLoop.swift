@@ -136,7 +136,7 @@ struct ControlLoop: ~Copyable {
             endpoints.hear(lastContact: fleet.lastContact, at: now)
             if let tags = services.takeTags() { bear(tags, by: fleet) }
         }
-        if let contexts = certificates.take() { plane.publish(tls: contexts) }
+        certificates.take { plane.publish(tls: $0) }
         if let names = roster?.take() { endpoints.list(names, at: now) }
         endpoints.turn(at: now)
         beat(at: now)

@@ -37,8 +37,11 @@ extension Worker {
         case .connecting, .securing:
             let patience = upstreams.connectTimeout(of: Int(connections[index].upstream))
             guard hasMissed(connections[index].placed + patience, index) else { return }
-            if connections[index].stage == .securing { countFailedHandshake(index) }
-            connectFailed(index, .timedOut)
+            if connections[index].stage == .securing {
+                handshakeFailed(index, nil)
+            } else {
+                connectFailed(index, .timedOut)
+            }
         case .probing: endWait(index)
         case .deferred: retryPostponed(index)
         case .established: review(index)

@@ -35,7 +35,12 @@ extension Worker {
             return
         }
         if stage == .handshake || stage == .securing && slot.isServer {
-            // Even of a socket that has failed: an alert may lie in it that tells why.
+            // Even of a socket that has failed: an alert may lie in it that tells why. An end, or a fault, is reported once,
+            // and by the edge of the bytes before it if it comes close behind them.
+            if readiness.hasAny(of: .readWillNotBlock) {
+                lanes[slot].flow.sourceIsReadable(
+                    ending: readiness.hasAny(of: .sourceIsOver), urgent: readiness.contains(.urgent))
+            }
             awaitStep(slot)
             return
         }
@@ -74,9 +79,8 @@ extension Worker {
         }
         guard readiness.contains(.writable) else { return }
         didAccept(index)
-        guard connections[index].stage == .established else { return }
         // The client may have been heard of before.
-        guard advance(.client(index)) else { return }
+        if connections[index].stage == .established { guard advance(.client(index)) else { return } }
         handle(.server(index), readiness)
     }
 

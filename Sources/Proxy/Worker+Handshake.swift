@@ -102,6 +102,13 @@ extension Worker {
         return true
     }
 
+    /// Whether a half's next edge has to be waited for. A short read proves it only where no end is behind it: that was
+    /// reported already, and is to be read.
+    private mutating func isDrained(_ slot: Slot, by reading: PipeReading) -> Bool {
+        lanes[slot].flow.decrypted(0, received: reading.received, isDrained: reading.isDrained)
+        return reading.isDrained && !lanes[slot].flow.mayHaveMore
+    }
+
     // MARK: - With a client
 
     /// Begins the handshake with a client. The read-ahead bytes, if there are any, are its first.
@@ -150,7 +157,7 @@ extension Worker {
                 endHandshake(index, isResumed: pipe.isResumed)
                 return
             }
-            if reading.isDrained {
+            if isDrained(client, by: reading) {
                 if pipe.isBlocked { awaitRoom(in: client) }
                 return
             }
@@ -242,7 +249,7 @@ extension Worker {
                 didSecure(index, pipe, reading)
                 return
             }
-            if reading.isDrained {
+            if isDrained(server, by: reading) {
                 if pipe.isBlocked { awaitRoom(in: server) }
                 return
             }
@@ -308,14 +315,11 @@ extension Worker {
     }
 
     /// The handshake with an endpoint has come to nothing: the next one, if there is one.
-    private mutating func handshakeFailed(_ index: UInt32, _ fault: PipeFault) {
-        countFailedHandshake(index)
-        observeHandshake(fault, index)
-        tryAnother(index)
-    }
-
-    mutating func countFailedHandshake(_ index: UInt32) {
+    /// - Parameter fault: nil where it took too long.
+    mutating func handshakeFailed(_ index: UInt32, _ fault: PipeFault?) {
         desk.upstreams.add(
             1, row: Int(connections[index].upstream), column: UpstreamColumn.handshakesFailedTotal.rawValue)
+        observeHandshake(fault, index)
+        tryAnother(index)
     }
 }

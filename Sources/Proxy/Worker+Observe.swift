@@ -45,12 +45,13 @@ extension Worker {
     }
 
     /// Takes note of an endpoint that has accepted, and with which no TLS came about.
-    mutating func observeHandshake(_ fault: PipeFault, _ index: UInt32) {
+    /// - Parameter fault: nil where it took too long.
+    mutating func observeHandshake(_ fault: PipeFault?, _ index: UInt32) {
         count(.failuresTotal, cell: connections[index].cell)
-        tell(fault, about: index, streak: lengthen(connections[index].cell, by: .reset))
+        tell(fault, about: index, streak: lengthen(connections[index].cell, by: fault == nil ? .timedOut : .reset))
     }
 
-    private mutating func tell(_ fault: PipeFault, about index: UInt32, streak: UInt32) {
+    private mutating func tell(_ fault: PipeFault?, about index: UInt32, streak: UInt32) {
         let connection = connections[index]
         desk.tell(
             Notice(
@@ -100,6 +101,7 @@ extension Notice {
             Observation.Kind(ofConnect: SystemError(code: detail)).map {
                 Observation(cell: cell, kind: $0, streak: Int(streak))
             }
+        case .handshakeFailed where fault == nil: Observation(cell: cell, kind: .timedOut, streak: Int(streak))
         case .endpointReset, .handshakeFailed: Observation(cell: cell, kind: .reset, streak: Int(streak))
         case .endpointAnswered: Observation(cell: cell, kind: .answered, streak: 0)
         case .instanceRefused, .listenFailed, .noEndpoint, .listenerFull, .badPreface, .handshakeRefused,

@@ -27,6 +27,10 @@ package struct Readiness: OptionSet, Sendable {
     @inlinable package static var readWillNotBlock: Readiness {
         Readiness(rawValue: UInt32(REMORA_READABLE | REMORA_PEER_CLOSED | REMORA_ERROR | REMORA_HUNG_UP))
     }
+    /// Nothing follows what a read gives: behind it is the end or the error.
+    @inlinable package static var sourceIsOver: Readiness {
+        Readiness(rawValue: UInt32(REMORA_PEER_CLOSED | REMORA_ERROR | REMORA_HUNG_UP))
+    }
     /// A connect has not succeeded.
     @inlinable package static var connectFailed: Readiness {
         Readiness(rawValue: UInt32(REMORA_ERROR | REMORA_HUNG_UP))

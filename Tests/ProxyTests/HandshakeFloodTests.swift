@@ -35,37 +35,47 @@ extension DataPlaneBehaviour {
             return try far.receive()
         }
 
-        @Test("Two thousand handshakes at once all come to their end")
+        @Test("Two thousand handshakes at once all come to their end, and who is through goes on meanwhile")
         func twoThousand() throws {
-            let service = try Service.echo()
-            let remora = try terminating(service.address) {
+            let (count, endpoint) = (2000, try ManualEndpoint(backlog: 4096))
+            let remora = try terminating(endpoint.address) {
                 $0.workers = 2
                 $0.limits.handshakeTimeout = .seconds(60)
-                $0.upstream.connectTimeout = .seconds(20)
+                $0.upstream.connectTimeout = .seconds(60)
             }
-            let hello = try hello()
-            // Given as many clients that have said hello before the first gets an answer
-            let wires = try (0..<2000).map { _ in try remora.connect() }
-            for wire in wires { try wire.send(hello) }
-            // When each is answered
-            for wire in wires { #expect(try wire.receive(exactly: 5).first == 22) }
-            for wire in wires { wire.close() }
-            #expect(remora.settles())
-            // Then others get through, all of them at once
+            // Given a client that is through, and as many that have said hello before the first gets an answer
             let context = try certificates.client()
-            let address = remora.address
-            let clients = (0..<20).map { _ in
-                Background {
-                    for _ in 0..<50 {
-                        let client = try Talker(try Wire.connect(to: address), as: context).shakeHands()
-                        try client.send("x")
-                        guard client.receiveText(exactly: 1) == "x" else { return false }
-                    }
-                    return true
-                }
+            let steady = try Talker(try remora.connect(), as: context).shakeHands()
+            let served = try endpoint.accept()
+            let clients = try (0..<count).map { _ in Talker(try remora.connect(), as: context) }
+            for client in clients { _ = client.pipe?.begin() }
+            // When all go on at once, and it asks all the while
+            let isOver = Flag()
+            let echo = Background {
+                while case let bytes = try served.receive(), !bytes.isEmpty { try served.send(bytes) }
             }
-            for client in clients { #expect(try client.value()) }
-            #expect(remora.plane.handshakes(ofListener: 0).completed == 1000)
+            let answers = Background { () -> Int in
+                var answers = 0
+                while !isOver.isSet {
+                    try steady.send("x")
+                    guard steady.receiveText(exactly: 1) == "x" else { return -1 }
+                    answers += 1
+                }
+                try steady.endStream()
+                return answers
+            }
+            for client in clients { try client.shakeHands() }
+            #expect(eventually { remora.plane.handshakes(ofListener: 0).completed == UInt64(count + 1) })
+            isOver.set()
+            // Then every one of them is through, and it had an answer after every few handshakes
+            #expect(try answers.value() > count / 50)
+            try echo.value()
+            #expect(remora.plane.connections == count + 1)
+            #expect(remora.plane.handshakes(ofListener: 0).failed == 0)
+            for client in clients { client.wire.close() }
+            steady.wire.close()
+            served.close()
+            #expect(remora.settles())
         }
 
         @Test("In a flood of hellos an established connection has its turn after every few of them")

@@ -312,7 +312,10 @@ extension DataPlaneBehaviour {
             let client = try remora.connect()
             let held = try silent.accept()
             #expect(client.awaitEnd() == .reset)
-            #expect(remora.observations(1).map(\.kind) == [.timedOut])
+            // Told as what it is, not as a connect that nobody accepted
+            let notice = try #require(remora.notices(1).first)
+            #expect(notice.kind == .handshakeFailed && notice.fault == nil)
+            #expect(notice.observation?.kind == .timedOut)
             #expect(remora.settles())
             #expect(remora.plane.handshakes(ofUpstream: 0).failed == 1)
             held.close()

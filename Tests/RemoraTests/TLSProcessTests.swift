@@ -83,78 +83,135 @@ struct TLSProcessTests {
         """
     }
 
-    /// How `GET /stats` describes the only certificate.
-    private func certificate(_ admin: SocketAddress) throws -> [String: Any] {
+    /// How `GET /stats` describes certificates.
+    private func certificates(_ admin: SocketAddress) throws -> [[String: Any]] {
         let stats = try JSONSerialization.jsonObject(with: Data(try get("/stats", from: admin).body.utf8))
-        let all = try #require((stats as? [String: Any])?["certificates"] as? [[String: Any]])
+        return try #require((stats as? [String: Any])?["certificates"] as? [[String: Any]])
+    }
+
+    /// How it describes the only one.
+    private func certificate(_ admin: SocketAddress) throws -> [String: Any] {
+        let all = try certificates(admin)
         return try #require(all.count == 1 ? all[0] : nil)
     }
 
-    /// Requests one after the other on new connections, by a program of its own; it counts what failed.
+    /// As many clients as are asked for, each with one request after the other on new connections; it says what they
+    /// have seen before the file `late` was there and, when that is enough, after. One more has a connection all the while.
     private static let load = """
-        import socket, ssl, sys, time
+        import os, socket, ssl, sys, threading, time
         context = ssl.create_default_context(cafile=sys.argv[2])
         host, port = sys.argv[1].split(":")
-        names, failed, done, end = set(), 0, 0, time.monotonic() + float(sys.argv[3])
-        while time.monotonic() < end:
-            try:
-                with socket.create_connection((host, int(port)), 10) as plain:
-                    with context.wrap_socket(plain, server_hostname="web.edge") as stream:
-                        stream.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
-                        text = b""
-                        while more := stream.recv(4096): text += more
-                        if not text.endswith(b"\\r\\n\\r\\nweb"): raise OSError("cut off")
-                        names.update(name for _, name in stream.getpeercert()["subjectAltName"])
-                        done += 1
-            except OSError as error:
-                failed += 1
-                print(error)
-        print("done", done > 20, "failed", failed, "names", *sorted(names))
+        give_up = time.monotonic() + 20
+        lock, early, late, failures, count = threading.Lock(), set(), set(), [], 0
+
+        def connect():
+            plain = socket.create_connection((host, int(port)), 20)
+            return context.wrap_socket(plain, server_hostname="web.edge")
+
+        def page(stream):
+            text = b""
+            while more := stream.recv(4096): text += more
+            head, _, body = text.partition(b"\\r\\n\\r\\n")
+            if f"Content-Length: {len(body)}".encode() not in head: raise OSError("cut off")
+            shown = [name for _, name in stream.getpeercert()["subjectAltName"] if name != "web.edge"]
+            return shown[0], body.decode().split()[-1]
+
+        def visit():
+            with connect() as stream:
+                stream.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+                return page(stream)
+
+        def go_on():
+            global count
+            while count < 100 and time.monotonic() < give_up:
+                is_late = os.path.exists("late")
+                try: seen = visit()
+                except OSError as error:
+                    with lock: failures.append(error)
+                else:
+                    with lock:
+                        (late if is_late else early).add(seen)
+                        count += is_late
+
+        steady = connect()
+        steady.sendall(b"GET / HTTP/1.1\\r\\nHo")
+        threads = [threading.Thread(target=go_on) for _ in range(int(sys.argv[3]))]
+        for thread in threads: thread.start()
+        print("begun", flush=True)
+        for thread in threads: thread.join()
+        steady.sendall(b"st: x\\r\\n\\r\\n")
+        print("steady", *page(steady))
+        for name, seen in ("early", early), ("late", late): print(name, *sorted(seen))
+        print("failed", *failures)
         """
 
     @Test(
-        "A certificate that is renamed into place, or swapped by a link, is used and loses no connection",
+        "Certificates of both sides that are renamed into place, or swapped by a link, are used and lose no connection",
         arguments: [false, true])
     func rotation(byLink: Bool) throws {
-        let (files, instance) = (try TLSFiles(), try Instance("web"))
-        defer { instance.end() }
+        let files = try TLSFiles()
         let manager = FileManager.default
-        for (number, name) in ["one", "two"].enumerated() {
-            try files.make(name, by: "ca", names: "DNS:web.edge,DNS:\(number + 1).edge")
-            try manager.createDirectory(atPath: files.path("data-\(name)"), withIntermediateDirectories: false)
-            for kind in ["pem", "key"] {
-                try manager.moveItem(
-                    atPath: files.path("\(name).\(kind)"), toPath: files.path("data-\(name)/tls.\(kind)"))
-            }
-        }
         // As Kubernetes mounts a secret: files are links through a link to a directory.
-        try manager.createSymbolicLink(atPath: files.path("data"), withDestinationPath: "data-one")
-        for kind in ["pem", "key"] {
-            if byLink {
-                try manager.createSymbolicLink(
-                    atPath: files.path("web.\(kind)"), withDestinationPath: "data/tls.\(kind)")
-            } else {
-                try manager.copyItem(atPath: files.path("data-one/tls.\(kind)"), toPath: files.path("web.\(kind)"))
+        try manager.createSymbolicLink(atPath: files.path("data"), withDestinationPath: "data-1")
+        for (number, name) in ["1", "2"].flatMap({ number in ["web", "edge"].map { (number, $0) } }) {
+            let directory = files.path("data-\(number)")
+            try manager.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            let names = name == "web" ? "DNS:web.edge,DNS:\(number).web" : "DNS:\(number).edge"
+            try files.make("made", by: "ca", names: names)
+            for kind in ["pem", "key"] {
+                try manager.moveItem(atPath: files.path("made.\(kind)"), toPath: "\(directory)/\(name).\(kind)")
+                guard number == "1" else { continue }
+                let place = files.path("\(name).\(kind)")
+                if byLink {
+                    try manager.createSymbolicLink(atPath: place, withDestinationPath: "data/\(name).\(kind)")
+                } else {
+                    try manager.copyItem(atPath: "\(directory)/\(name).\(kind)", toPath: place)
+                }
             }
         }
-        let file = try files.directory.write(config(files.pair("web"), to: instance))
+        try files.make("back", by: "ca", names: "DNS:back.edge")
+        let endpoint = try TLSEndpoint(files, [TLSEndpoint.Door(certificate: "back", authority: "ca")])
+        let file = try files.directory.write(
+            """
+            upstreams:
+            - name: out
+              endpoints: ["\(endpoint.addresses[0])"]
+              connect_timeout: 20s
+              tls: {ca: \(files.path("ca.pem")), server_name: back.edge, \(files.pair("edge"))}
+            listeners: [{name: in, bind: "127.0.0.1:0", upstream: out, tls: {\(files.pair("web"))}}]
+            admin: 127.0.0.1:0
+
+            """)
         try RemoraProcess.with(["run", "--config", file, "--threads", "2"]) { remora in
             let ready = try remora.ready()
-            #expect(try certificate(ready.admin)["names"] as? [String] == ["DNS web.edge", "DNS 1.edge"])
+            // Given 32 clients that come and go
             let load = try Companion(
-                [
-                    "timeout", "-s", "KILL", "30", "python3", "-c", Self.load, "\(ready.listener)",
-                    files.path("ca.pem"), "6",
-                ],
+                ["python3", "-c", Self.load, "\(ready.listener)", files.path("ca.pem"), "32"],
                 in: files.directory.path)
+            try load.output.line(containing: "begun")
+            // When both pairs are replaced
             let swap =
                 byLink
-                ? "ln -s data-two data.new && mv -T data.new data"
-                : "for kind in pem key; do cp data-two/tls.$kind .new && mv .new web.$kind; done"
-            #expect(try runProgram(["sh", "-ec", "sleep 1; \(swap)"], in: files.directory.path).status == 0)
-            _ = try remora.log.line(containing: "\(files.path("web.pem")) was read again; it ends in ")
-            #expect(try load.output.rest() == "done True failed 0 names 1.edge 2.edge web.edge\n")
-            #expect(try certificate(ready.admin)["names"] as? [String] == ["DNS web.edge", "DNS 2.edge"])
+                ? "ln -s data-2 data.new && mv -T data.new data"
+                : "for file in web.pem web.key edge.pem edge.key; do cp data-2/$file .new && mv .new $file; done"
+            let began = ContinuousClock.now
+            #expect(try runProgram(["sh", "-ec", swap], in: files.directory.path).status == 0)
+            let lines = try (0..<2).map { _ in try remora.log.line(containing: "was read again; it ends in ") }
+            for name in ["web", "edge"] {
+                #expect(lines.contains { $0.contains("\(files.path("\(name).pem")) was read again") }, "\(lines)")
+            }
+            // Then that is seen within two looks, by the machine's busy clock
+            #expect(ContinuousClock.now - began < .seconds(5))
+            _ = try files.directory.write("", as: "late")
+            // And whoever comes later meets the new ones alone, and nobody has lost anything
+            #expect(try load.output.line() == "steady 1.web 1.edge")
+            let early = try load.output.line()
+            #expect(early.hasPrefix("early ('1.web', '1.edge')"), "\(early)")
+            #expect(try load.output.line() == "late ('2.web', '2.edge')")
+            #expect(try load.output.rest() == "failed\n")
+            let paths = try certificates(ready.admin).map { ($0["path"] as? String, $0["names"] as? [String]) }
+            #expect(paths.contains { $0 == (files.path("web.pem"), ["DNS web.edge", "DNS 2.web"]) }, "\(paths)")
+            #expect(paths.contains { $0 == (files.path("edge.pem"), ["DNS 2.edge"]) }, "\(paths)")
         }
     }
 

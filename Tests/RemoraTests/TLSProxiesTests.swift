@@ -156,6 +156,10 @@ struct TLSProxiesTests {
               bind: "127.0.0.1:0"
               upstream: out
               tls: {\(files.pair("web")), client_ca: \(ca), allow_san: ["spiffe://edge/shop"]}
+            - name: strict
+              bind: "127.0.0.1:0"
+              upstream: out
+              tls: {\(files.pair("web")), min_version: "1.3", alpn: [h2]}
             admin: 127.0.0.1:0
 
             """)
@@ -173,7 +177,66 @@ struct TLSProxiesTests {
                 #expect(output.contains("SSL alert number \(alert)"), "\(who)\n\(output)")
             }
             #expect(try files.openssl(listeners[1], files.showing("shop")).contains("\r\n\r\nweb"))
+            let lines = [
+                (["-tls1_2"], 70, "unsupported protocol"), (["-alpn", "http/1.1"], 120, "no application protocol"),
+            ]
+            for (options, alert, words) in lines {
+                let output = try files.openssl(listeners[2], options)
+                #expect(output.contains("SSL alert number \(alert)"), "\(options)\n\(output)")
+                try remora.log.line(
+                    containing: "listener strict: a client was closed in the TLS handshake: TLS failed: \(words)")
+            }
+            #expect(try files.openssl(listeners[2], ["-alpn", "http/1.1,h2"]).contains("ALPN protocol: h2"))
         }
-        #expect(instance.requests == 1)
+        #expect(instance.requests == 2)
+    }
+
+    /// Makes the session in a file one that allows early data, which no session of ours does.
+    private static let allowEarlyData = """
+        import base64, sys
+        mark = "-----BEGIN SSL SESSION PARAMETERS-----"
+        der = base64.b64decode(open(sys.argv[1]).read().split(mark)[1].split("-----END")[0])
+        def bounds(at):
+            start, size = at + 2, der[at + 1]
+            if size > 127: start, size = start + size - 128, int.from_bytes(der[start:start + size - 128], "big")
+            return start, start + size
+        (at, end), fields = bounds(0), []
+        while at < end:
+            fields.append(der[at:bounds(at)[1]])
+            at += len(fields[-1])
+        assert all(field[0] != 0xAF for field in fields), "it allows some"
+        # [15] is max_early_data, in the order of its tag.
+        fields.append(bytes([0xAF, 4, 2, 2, 0x40, 0]))
+        body = b"".join(sorted(fields, key=lambda field: max(0xA0, field[0])))
+        with open(sys.argv[1], "w") as file:
+            whole = b"\\x30\\x82" + len(body).to_bytes(2, "big") + body
+            print(mark, base64.encodebytes(whole).decode() + "-----END SSL SESSION PARAMETERS-----", sep="\\n", file=file)
+        """
+
+    @Test("Early data is not taken, from whoever sends some though no session of ours allows it")
+    func earlyData() throws {
+        let instance = try Instance("web")
+        defer { instance.end() }
+        let file = try files.directory.write(
+            """
+            upstreams: [{name: out, endpoints: ["\(instance.address)"]}]
+            listeners: [{name: in, bind: "127.0.0.1:0", upstream: out, tls: {\(files.pair("web"))}}]
+            admin: 127.0.0.1:0
+
+            """)
+        try RemoraProcess.with(["run", "--config", file, "--threads", "1"]) { remora in
+            let listener = try remora.ready().listener
+            let (session, early) = (files.path("session"), files.path("early"))
+            let first = try files.openssl(listener, ["-tls1_3", "-sess_out", session])
+            #expect(first.contains("\r\n\r\nweb"), "\(first)")
+            let made = try runProgram(["python3", "-c", Self.allowEarlyData, session])
+            try #require(made.status == 0, "\(made.output)")
+            try "GET /early HTTP/1.1\r\n\r\n".write(toFile: early, atomically: true, encoding: .utf8)
+            // Its session is good, and it is served what it asked for afterwards, and nothing else
+            let second = try files.openssl(listener, ["-tls1_3", "-sess_in", session, "-early_data", early])
+            #expect(second.contains("Early data was rejected") && second.contains("\nReused, TLS"), "\(second)")
+            #expect(second.contains("\r\n\r\nweb"))
+        }
+        #expect(instance.requests == 2)
     }
 }

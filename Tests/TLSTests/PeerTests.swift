@@ -240,6 +240,27 @@ struct PeerTests {
         program.stop()
     }
 
+    @Test(
+        "A server that chooses less than was offered is refused, and hears why",
+        arguments: [
+            // TLS 1.1, which was not offered
+            ([3, 2], [UInt8](repeating: 7, count: 32), 70),
+            // 1.2, which was; with the mark of a server that knows 1.3 as well (RFC 8446 §4.1.3)
+            ([3, 3], [UInt8](repeating: 7, count: 24) + Array("DOWNGRD".utf8) + [1], 47),
+        ] as [([UInt8], [UInt8], UInt8)])
+    func downgraded(version: [UInt8], random: [UInt8], alert: UInt8) throws {
+        let sockets = Loopback.pair()
+        let party = Party(
+            try certificates.client().makePipe(over: sockets.0, to: .host("a.edge"), wire: Wire()), over: sockets.0)
+        // ECDHE-ECDSA-AES128-GCM-SHA256, no session and no compression
+        let hello = version + random + [0, 0xC0, 0x2B, 0]
+        let record = [22, 3, 3, 0, UInt8(hello.count + 4), 2, 0, 0, UInt8(hello.count)] + hello
+        #expect(unsafe send(sockets.1, record, record.count, 0) == record.count)
+        try run([party]) { party.end != .open }
+        #expect(party.end == .failed && party.handle.alertSent == Alert(code: alert))
+        close(sockets.1)
+    }
+
     @Test("Our certificate is shown to a server that wants one", arguments: ["-tls1_2", "-tls1_3"])
     func clientCertificate(version: String) throws {
         let (program, port) = try opensslServer(

@@ -157,6 +157,16 @@ final class Sidecar {
         return observations
     }
 
+    /// What it has to say of a kind, or of any, from the last time on, once that is as much as `count`.
+    func notices(_ count: Int, _ kind: Notice.Kind? = nil) -> [Notice] {
+        var notices: [Notice] = []
+        _ = eventually {
+            _ = plane.takeNotices { if kind == nil || $0.kind == kind { notices.append($0) } }
+            return notices.count >= count
+        }
+        return notices
+    }
+
     /// Whether what it has to say, from the last time on, comes to just this.
     func noticesReach(_ expected: [Notice.Kind]) -> Bool {
         var notices: [Notice.Kind] = []

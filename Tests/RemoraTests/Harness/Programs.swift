@@ -29,7 +29,7 @@ func runProgram(
     return (process.terminationStatus, String(decoding: text, as: UTF8.self))
 }
 
-/// A program that runs beside a test; killed by its id when it is let go.
+/// A program that runs beside a test, with whatever it starts; all of them are killed when it is let go.
 final class Companion {
     private let process = Process()
     let output = TextPipe()
@@ -45,7 +45,11 @@ final class Companion {
     }
 
     deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        // The group first, which is the program's own: what a program such as timeout has started outlives it otherwise,
+        // and holds its output open.
+        if process.isRunning, kill(-process.processIdentifier, SIGKILL) != 0 {
+            kill(process.processIdentifier, SIGKILL)
+        }
         process.waitUntilExit()
     }
 }
@@ -83,6 +87,27 @@ struct TLSFiles {
         for text in extensions { arguments += ["-addext", text] }
         let outcome = try runProgram(arguments)
         try #require(outcome.status == 0, "\(outcome.output)")
+    }
+
+    /// Writes a pair that has ended before it began, which only `openssl x509` makes.
+    func makeExpired(_ name: String, by authority: String, names: String) throws {
+        let request = path("\(name).csr")
+        let steps = [
+            [
+                "openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                "/CN=\(name)",
+                "-addext", "subjectAltName=\(names)", "-keyout", path("\(name).key"), "-out", request,
+            ],
+            [
+                "openssl", "x509", "-req", "-in", request, "-CA", path("\(authority).pem"), "-CAkey",
+                path("\(authority).key"), "-CAcreateserial", "-copy_extensions", "copy", "-days", "-1", "-out",
+                path("\(name).pem"),
+            ],
+        ]
+        for step in steps {
+            let outcome = try runProgram(step)
+            try #require(outcome.status == 0, "\(outcome.output)")
+        }
     }
 
     /// `openssl s_client` to a listener, with one request; its output has the answer, or the number of an alert.
