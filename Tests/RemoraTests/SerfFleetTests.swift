@@ -93,7 +93,7 @@ struct SerfFleetTests {
 
     @Test("force-leave of a remora that was killed makes it left, to agents and remoras")
     func forceLeaveFailed() throws {
-        try withSerfFleet(at: 108) { fleet in
+        try withSerfFleet(at: 108, SerfAgent.tellingOften) { fleet in
             try withMember(fleet.config("r2")) { _, admin in
                 try withMember(fleet.config("r1")) { remora, _ in
                     try fleet.expectAlive("r1", "r2")
