@@ -124,6 +124,17 @@ struct DiscoveryTests {
         }
     }
 
+    /// The checksum that all show, once they do: tables are built beside what shows endpoints, and a moment later.
+    private func commonRing(of remoras: [Running], unlike former: String = "") throws -> String {
+        try Wait.forAnswer {
+            let rings = Set(try remoras.map { try $0.ringChecksum() })
+            guard rings.count == 1, let ring = rings.first, ring != former else {
+                throw TooLate(description: "\(rings), formerly \(former)")
+            }
+            return ring
+        }
+    }
+
     @Test(
         "Remoras that learn of the same members in different orders have the same ring, whoever comes and goes",
         arguments: zip(["ring_hash", "maglev"], [183, 187]))
@@ -139,14 +150,10 @@ struct DiscoveryTests {
         try sidecar(0, "b").run { b in
             try sidecar(1, "a").run { a in
                 for remora in [a, b] { try remora.expectEndpoints("a fit", "b fit") }
-                try Wait.until(try a.ringChecksum() == b.ringChecksum(), is: true)
-                let ofTwo = try a.ringChecksum()
+                let ofTwo = try commonRing(of: [a, b])
                 try sidecar(2, "c").run { c in
                     for remora in [a, b, c] { try remora.expectEndpoints("a fit", "b fit", "c fit") }
-                    try Wait.until(try [a, b, c].map { try $0.ringChecksum() != ofTwo }, is: [true, true, true])
-                    let ofThree = try c.ringChecksum()
-                    #expect(ofThree.count == 16)
-                    try Wait.until(try [a, b].map { try $0.ringChecksum() }, is: [ofThree, ofThree])
+                    #expect(try commonRing(of: [a, b, c], unlike: ofTwo).count == 16)
                 }
                 // Whom gossip calls dead has no keys any more
                 try Wait.until(try [a, b].map { try $0.ringChecksum() }, is: [ofTwo, ofTwo])
