@@ -69,7 +69,7 @@ extension Worker {
                 halves[slot.other].descriptor, buffer, count: count, more: lanes[slot].flow.hasEnded)
             return sentSome(slot, write, of: count)
         }
-        let (taken, hasFailed) = encrypt(count, for: slot, into: sink, more: lanes[slot].flow.hasEnded)
+        let (taken, hasFailed) = encrypt(count, for: slot, into: sink, ends: lanes[slot].flow.hasEnded)
         if hasFailed { return .sinkFailed }
         if taken < count {
             let rest = unsafe UnsafeRawBufferPointer(start: buffer + taken, count: count - taken)
@@ -96,7 +96,8 @@ extension Worker {
         let room = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: TLS.Wire.largestWrite)
         let count = unsafe held.copy(lanes[slot].held, into: room)
         let isAll = count == lanes[slot].flow.held
-        let (taken, hasFailed) = encrypt(count, for: slot, into: sink, more: !isAll || lanes[slot].flow.hasEnded)
+        let (taken, hasFailed) = encrypt(
+            count, for: slot, into: sink, more: !isAll, ends: isAll && lanes[slot].flow.hasEnded)
         if hasFailed { return .sinkFailed }
         var chain = lanes[slot].held
         held.drop(taken, of: &chain)
@@ -105,11 +106,12 @@ extension Worker {
     }
 
     /// Encrypts the first `count` bytes of the buffer.
+    /// - Parameter ends: the source has ended, and these are the last: the sink is told along with them.
     private mutating func encrypt(
-        _ count: Int, for slot: Slot, into sink: TLSPipe.Handle, more: Bool
+        _ count: Int, for slot: Slot, into sink: TLSPipe.Handle, more: Bool = false, ends: Bool
     ) -> (taken: Int, hasFailed: Bool) {
         let kept = sink.keptBytes
-        let writing = unsafe sink.send(UnsafeRawBufferPointer(start: buffer, count: count), more: more)
+        let writing = unsafe sink.send(UnsafeRawBufferPointer(start: buffer, count: count), more: more, ends: ends)
         lanes[slot].flow.encrypted(writing.count)
         moved.sent += writing.count
         noteKept(by: sink, since: kept, of: slot.other)

@@ -3,7 +3,10 @@
 // A context is made once and never changed; a new certificate makes a new context, and the connections of the old one
 // keep it. All workers share it. Its defaults are Mozilla's "intermediate": TLS 1.2 and 1.3, forward secrecy and
 // authenticated encryption only, X25519, P-256 and P-384. Not taken from there: finite-field Diffie-Hellman, which lets a
-// client buy a millisecond of our time for a packet (CVE-2002-20001), and which nobody needs who has one of the curves.
+// client buy a millisecond of our time for a packet (CVE-2002-20001), and which nobody needs who has one of the curves;
+// and the client's choice among the suites. All of them are strong, so the order is ours: AES-128 with SHA-256, as browsers
+// have it too, which is a tenth less to encrypt by and half to hash by than what OpenSSL's clients ask for first. Only
+// who puts ChaCha20 first gets it, as it has no AES instructions.
 
 import COpenSSL
 
@@ -20,7 +23,8 @@ package enum ProtocolVersion: String, CaseIterable, Sendable {
     }
 }
 
-/// TLS 1.2's suites in Mozilla's order; those of 1.3 are OpenSSL's own three.
+/// The suites of TLS 1.3, and those of 1.2, in Mozilla's order.
+let intermediateSuites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 let intermediateCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     + "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
@@ -87,6 +91,7 @@ package final class ServerContext: @unchecked Sendable {
         allowedNames = options.allowedNames
         protocols = protocolList(options.applicationProtocols)
         try unsafe setBasics(of: raw, minimum: options.minimumVersion)
+        unsafe SSL_CTX_set_options(raw, remora_SSL_OP_CIPHER_SERVER_PREFERENCE | remora_SSL_OP_PRIORITIZE_CHACHA)
         // The default for whoever asks for nothing; the others are set when somebody asks.
         for position in choice.fallback {
             let pair = certificates[position]
@@ -140,6 +145,7 @@ package final class ServerContext: @unchecked Sendable {
 func setBasics(of raw: OpaquePointer, minimum: ProtocolVersion) throws(CertificateFault) {
     let isSet =
         unsafe SSL_CTX_ctrl(raw, SSL_CTRL_SET_MIN_PROTO_VERSION, CLong(minimum.number), nil) == 1
+        && SSL_CTX_set_ciphersuites(raw, intermediateSuites) == 1
         && SSL_CTX_set_cipher_list(raw, intermediateCiphers) == 1
         && intermediateGroups.withCString { groups in
             unsafe SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, UnsafeMutableRawPointer(mutating: groups)) == 1

@@ -206,6 +206,7 @@ extension TLSPipe.Handle {
         unsafe wire.pointee.inboxEnd = received
         clearErrors()
         let stream = unsafe state.pointee.stream
+        let wasEstablished = unsafe state.pointee.flags.contains(.established)
         var result: CInt
         repeat {
             var count = 0
@@ -217,8 +218,17 @@ extension TLSPipe.Handle {
         // Behind a close_notify nothing counts.
         unsafe wire.pointee.inboxEnd = 0
         unsafe wire.pointee.inboxStart = 0
-        push(more: false)
+        push(more: !wasEstablished && isEstablished && onlyTicketsFollow)
         if fault != nil { reading.end = .failed }
+    }
+
+    /// What a pipe has to say as its handshake ends is nothing that the peer waits for.
+    ///
+    /// In TLS 1.3 these are a server's tickets. They go with its first bytes, which saves a segment and both sides its
+    /// handling; where none come, the kernel sends them by itself after 200 ms (MSG_MORE, tcp(7)). In 1.2 the ticket is
+    /// before the server's Finished, and a client's Finished is what its server waits for.
+    private var onlyTicketsFollow: Bool {
+        unsafe !state.pointee.flags.contains(.client) && SSL_version(state.pointee.stream) >= TLS1_3_VERSION
     }
 
     private func receivedNothing(_ code: Int32) -> PipeReading {
@@ -281,11 +291,14 @@ extension TLSPipe.Handle {
 extension TLSPipe.Handle {
     /// Encrypts `bytes` and sends them, ``Wire/largestWrite`` at once.
     ///
-    /// - Parameter more: further bytes or the end follow at once, so that they may share a segment.
-    /// - Precondition: the handshake is over, and ``finish(more:)`` was not called.
+    /// - Parameters:
+    ///   - more: further bytes follow at once, so that they may share a segment.
+    ///   - ends: these are the last, and the socket's end follows at once. Our close_notify goes with them, if all of
+    ///     them are taken; otherwise the rest is to be sent first.
+    /// - Precondition: the handshake is over, and no end was sent.
     /// - Returns: how many were taken: all, unless the socket is full or the stream has failed. What was taken must not
     ///   be sent again, though the socket may not have it yet.
-    package func send(_ bytes: UnsafeRawBufferPointer, more: Bool = false) -> PipeWriting {
+    package func send(_ bytes: UnsafeRawBufferPointer, more: Bool = false, ends: Bool = false) -> PipeWriting {
         precondition(isEstablished && !isFinished, "bytes before the handshake or behind the end")
         var taken = 0
         clearErrors()
@@ -299,7 +312,8 @@ extension TLSPipe.Handle {
                 break
             }
             taken += written
-            push(more: more || taken < bytes.count)
+            if ends, taken == bytes.count { writeEnd() }
+            push(more: more || ends || taken < bytes.count)
         }
         return writing(count: taken)
     }
@@ -330,14 +344,18 @@ extension TLSPipe.Handle {
     package func finish(more: Bool = false) -> PipeWriting {
         guard fault == nil, !isFinished else { return writing(count: 0) }
         clearErrors()
+        writeEnd()
+        push(more: more)
+        return writing(count: 0)
+    }
+
+    private func writeEnd() {
         let result = unsafe SSL_shutdown(state.pointee.stream)
         if result < 0 {
             // Within the handshake there is no stream whose end could be told.
             fail(libraryFault())
         }
         unsafe state.pointee.flags.insert(.finished)
-        push(more: more)
-        return writing(count: 0)
     }
 
     private func writing(count: Int) -> PipeWriting {

@@ -63,6 +63,25 @@ struct PeerTests {
         #expect(outcome.output.contains("pong"), "\(outcome.errors)")
     }
 
+    @Test(
+        "Among the suites of both the order is ours, but who puts ChaCha20 first gets it",
+        arguments: [
+            ("TLSv1.3", "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", 2),
+            ("TLSv1.3", "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", 0),
+            ("TLSv1.3", "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", 0),
+            ("TLSv1.2", "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256", 1),
+            ("TLSv1.2", "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256", 0),
+        ])
+    func suiteOrder(version: String, offered: String, chosen: Int) throws {
+        let outcome = try serve(
+            ["openssl", "s_client", "-quiet", "-connect", "127.0.0.1:PORT", "-CAfile", certificates.path("ca.pem")]
+                + options(version, offered), certificates.server()
+        ) { party in
+            #expect(party.handle.terms.cipher == String(offered.split(separator: ":")[chosen]))
+        }
+        #expect(outcome.output.contains("pong"), "\(outcome.errors)")
+    }
+
     static let refusedClients: [(name: String, options: [String], alert: Alert)] = [
         ("TLS 1.0", ["-tls1", "-cipher", "ALL:@SECLEVEL=0"], .protocolVersion),
         ("TLS 1.1", ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], .protocolVersion),

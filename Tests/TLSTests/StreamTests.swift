@@ -86,6 +86,77 @@ struct StreamTests {
         #expect(!conversation.client.handle.isBlocked && conversation.client.handle.keptBytes == 0)
     }
 
+    // MARK: Sends
+
+    @Test("One send carries a full write with all its records")
+    func gathering() throws {
+        let conversation = try Conversation(
+            certificates.client(), certificates.server(), wires: (Wire(), Wire()), sockets: Loopback.messagePair())
+        try conversation.shakeHands()
+        _ = Loopback.messages(at: conversation.client.descriptor)
+        let written = bytes(Wire.largestWrite, seed: 10)
+        let writing = unsafe written.withUnsafeBytes { unsafe conversation.server.handle.send($0) }
+        #expect(writing.count == written.count && !writing.isBlocked)
+        // Sixteen records, of 16 KiB each, with 22 bytes around them
+        #expect(Loopback.messages(at: conversation.client.descriptor).map(\.count) == [16 * (16_384 + 22)])
+    }
+
+    @Test("The last bytes and close_notify are one send, and the end is heard behind them")
+    func lastBytes() throws {
+        let conversation = try Conversation(
+            certificates.client(), certificates.server(), wires: (Wire(), Wire()), sockets: Loopback.messagePair())
+        try conversation.shakeHands()
+        _ = Loopback.messages(at: conversation.client.descriptor)
+        let last: [UInt8] = [1, 2, 3]
+        let writing = unsafe last.withUnsafeBytes { unsafe conversation.server.handle.send($0, ends: true) }
+        #expect(!writing.hasFailed && conversation.server.handle.isFinished)
+        let messages = Loopback.messages(at: conversation.client.descriptor)
+        // A record of the three bytes, and one of the alert's two
+        #expect(messages.map(\.count) == [3 + 22 + 2 + 22])
+        // And to end once more says nothing
+        _ = conversation.server.handle.finish()
+        #expect(Loopback.messages(at: conversation.client.descriptor).isEmpty)
+    }
+
+    @Test("An end that was sent along with bytes which the socket has no room for comes behind all of them")
+    func lastBytesOfMany() throws {
+        let conversation = try Conversation(
+            certificates.client(), certificates.server(), wires: (Wire(), Wire()), sockets: Loopback.tcpPair())
+        try conversation.shakeHands()
+        let sent = bytes(24 << 20, seed: 11)
+        conversation.server.outgoing = sent[...]
+        conversation.server.sendSize = sent.count
+        conversation.server.endsAlong = true
+        conversation.client.isSlow = true
+        while conversation.server.step() {}
+        #expect(conversation.server.handle.isBlocked && !conversation.server.handle.isFinished)
+        conversation.client.isSlow = false
+        try run(conversation.parties) { conversation.client.end != .open }
+        #expect(conversation.client.end == .ended && conversation.client.received == sent)
+        #expect(conversation.server.handle.isFinished && conversation.server.handle.fault == nil)
+    }
+
+    @Test("A server's tickets wait for its first bytes, and go without them where none come")
+    func ticketsWait() throws {
+        let (client, server) = (try certificates.client(), try certificates.server())
+        // A process that rests for 200 ms between two calls gives the kernel time to send by itself: seldom, and not
+        // each time.
+        let segments = try (0..<5).map { _ in
+            let conversation = try Conversation(client, server, wires: (Wire(), Wire()), sockets: Loopback.tcpPair())
+            try conversation.shakeHands()
+            _ = unsafe bytes(500, seed: 12).withUnsafeBytes { unsafe conversation.server.handle.send($0) }
+            try run(conversation.parties) { conversation.client.received.count == 500 }
+            return Loopback.segmentsSent(by: conversation.server.descriptor)
+        }
+        // The hello up to Finished, and the tickets with the bytes.
+        #expect(segments.contains(2) && segments.allSatisfy { $0 <= 3 }, "\(segments)")
+        // And where nobody says anything
+        let conversation = try Conversation(client, server, wires: (Wire(), Wire()), sockets: Loopback.tcpPair())
+        try conversation.shakeHands()
+        var wait = pollfd(fd: conversation.client.descriptor, events: Int16(POLLIN), revents: 0)
+        #expect(unsafe poll(&wait, 1, Int32(patience) * 1000) == 1)
+    }
+
     // MARK: Ends
 
     @Test("Each direction ends by itself", arguments: [false, true])

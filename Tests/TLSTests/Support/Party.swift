@@ -23,6 +23,8 @@ final class Party {
     var receiveSize = room
     /// The stream is ended once everything is sent.
     var finishes = false
+    /// The end goes with the last bytes, where the pipe takes all of them.
+    var endsAlong = false
     /// The socket's end follows the stream's.
     var closesSocket = true
     private(set) var received: [UInt8] = []
@@ -86,7 +88,8 @@ final class Party {
         guard handle.isEstablished else { return progress }
         if !outgoing.isEmpty, !handle.isBlocked {
             let part = outgoing.prefix(sendSize)
-            let writing = unsafe part.withUnsafeBytes { unsafe handle.send($0) }
+            let isLast = part.count == outgoing.count
+            let writing = unsafe part.withUnsafeBytes { unsafe handle.send($0, ends: endsAlong && isLast) }
             outgoing = outgoing.dropFirst(writing.count)
             if writing.count > 0 { progress = true }
         }
@@ -142,6 +145,38 @@ enum Loopback {
         guard unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0, &ends) == 0
         else { preconditionFailure("no sockets") }
         return (ends[0], ends[1])
+    }
+
+    /// Two ends of a connection on which each send arrives as the message it was, non-blocking and roomy.
+    static func messagePair() -> (Int32, Int32) {
+        var ends: [Int32] = [-1, -1]
+        let kind = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        guard unsafe socketpair(AF_UNIX, kind, 0, &ends) == 0 else { preconditionFailure("no sockets") }
+        var room: Int32 = 1 << 20
+        for end in ends { unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUF, &room, socklen_t(MemoryLayout<Int32>.size)) }
+        return (ends[0], ends[1])
+    }
+
+    /// The messages that have come.
+    static func messages(at descriptor: Int32) -> [[UInt8]] {
+        var (messages, room): ([[UInt8]], [UInt8]) = ([], [UInt8](repeating: 0, count: 1 << 20))
+        while true {
+            let count = unsafe recv(descriptor, &room, room.count, 0)
+            guard count > 0 else { return messages }
+            messages.append(Array(room.prefix(count)))
+        }
+    }
+
+    /// Segments with bytes that a TCP socket has sent.
+    static func segmentsSent(by descriptor: Int32) -> Int {
+        // The C library's tcp_info ends before it: tcpi_data_segs_out of linux/tcp.h.
+        let place = 156
+        var information = [UInt8](repeating: 0, count: place + 4)
+        var length = socklen_t(information.count)
+        let result = unsafe getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &information, &length)
+        precondition(result == 0 && Int(length) == information.count, "no count of segments")
+        return Int(
+            unsafe information.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: place, as: UInt32.self) })
     }
 
     /// Two ends of a TCP connection, non-blocking.
