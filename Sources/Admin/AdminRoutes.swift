@@ -105,10 +105,13 @@ extension AdminRoutes {
             },
             AdminRoute(path: "/explain") { request in
                 guard let (subject, name) = ExplanationReport.Subject.asked(of: request.query) else {
-                    return .text(.badRequest, "ask for one thing: /explain?member=NAME or /explain?upstream=NAME")
+                    return .text(
+                        .badRequest, "ask for one thing: /explain, /explain?member=NAME or /explain?upstream=NAME")
                 }
                 let body = try await desk.report {
-                    try source.explain(subject, name).map { try ReportJSON.encode($0) } ?? Data()
+                    guard var report = source.explain(subject, name) else { return Data() }
+                    (report.changes, report.coversSeconds) = source.events.changes(of: subject, name)
+                    return try ReportJSON.encode(report)
                 }
                 guard !body.isEmpty else {
                     let kind = subject.rawValue
@@ -178,9 +181,11 @@ extension HTTPStatusCode {
 }
 
 extension ExplanationReport.Subject {
-    /// The one thing that a query asks for.
+    /// The one thing that a query asks for; the node itself where it asks for nothing.
     fileprivate static func asked(of query: [HTTPRequest.QueryItem]) -> (Self, name: String)? {
-        guard query.count == 1, let subject = Self(rawValue: query[0].name), !query[0].value.isEmpty else { return nil }
+        guard !query.isEmpty else { return (.node, "") }
+        guard query.count == 1, let subject = Self(rawValue: query[0].name), subject != .node, !query[0].value.isEmpty
+        else { return nil }
         return (subject, query[0].value)
     }
 }

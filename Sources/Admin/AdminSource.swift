@@ -14,7 +14,8 @@ package struct AdminSource: Sendable {
     package var stats: @Sendable () -> StatsReport
     /// The members of the fleet, by name; none where this node is a member of nothing. Called like `stats`.
     package var members: @Sendable () -> [MemberReport]
-    /// Why a member, or an upstream, is as it is; nil where none has that name. Called like `stats`.
+    /// Why a member, an upstream, or the node itself (whatever the name) is as it is; nil where none has that name, and
+    /// without ``ExplanationReport/changes``. Called like `stats`.
     package var explain: @Sendable (ExplanationReport.Subject, String) -> ExplanationReport?
     /// The config as it was understood, defaults included and secrets left out: JSON, with its line end. Called like
     /// `stats`.

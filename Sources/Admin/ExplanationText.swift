@@ -3,6 +3,30 @@
 package import Stats
 
 extension ExplanationReport {
-    /// A sentence a line. Names in it come from other machines.
-    package var text: String { sentences.map { TextTable.printable($0) + "\n" }.joined() }
+    /// The last so many are told; of those before the number is.
+    private static let mostChanges = 40
+
+    /// A sentence a line, then what happened of late. Names in it come from other machines.
+    package var text: String {
+        let lines = sentences.map { TextTable.printable($0) + "\n" }.joined()
+        return lines + changesText
+    }
+
+    private var changesText: String {
+        guard !changes.isEmpty else {
+            return subject == .node ? "\nNothing has changed in the last ten minutes.\n" : ""
+        }
+        var text = "\nIn the last ten minutes:\n"
+        if changes.count > Self.mostChanges { text += "  \(changes.count - Self.mostChanges) changes before these\n" }
+        var table = TextTable(.right(""), .left(""))
+        for change in changes.suffix(Self.mostChanges) {
+            table.add("\(HumanUnits.duration(change.agoSeconds)) ago", change.text)
+        }
+        // Two columns need no titles.
+        text += table.lines().dropFirst().map { "  \($0)\n" }.joined()
+        if coversSeconds < 599 {
+            text += "Of more than \(HumanUnits.duration(coversSeconds)) ago some are missing: too much happened.\n"
+        }
+        return text
+    }
 }

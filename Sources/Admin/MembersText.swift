@@ -2,6 +2,16 @@
 
 package import Stats
 
+extension MembershipReport {
+    /// What stands above the table: how many, and whether all see the same.
+    package var headline: String {
+        let states = [("alive", alive), ("suspect", suspect), ("dead", dead), ("left", left)]
+        let counts = states.filter { $0.1 > 0 }.map { "\($0.1) \($0.0)" }.joined(separator: ", ")
+        let doubt = lastKnownGood ? " The view is not believed: an older one is in force." : ""
+        return TextTable.printable("\(counts); view \(viewChecksum).\(doubt) \(agreement.sentence)") + "\n"
+    }
+}
+
 extension MembersReport {
     /// A table, one line for each member; plain text, whatever the terminal.
     package var text: String { text(colours: false) }

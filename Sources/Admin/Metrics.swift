@@ -52,6 +52,7 @@ struct Metrics {
         if let roster = stats.roster { add(roster, to: &page) }
         if let config = stats.config { add(config, to: &page) }
         addCertificates(to: &page)
+        if let process = stats.process { add(process, to: &page) }
         return page.text
     }
 
@@ -180,6 +181,11 @@ struct Metrics {
         family("fleet_outstanding", .gauge, "Requests of all clients, as the endpoint's own sidecar counts them.") {
             if let outstanding = $1.fleetOutstanding { $0.add(outstanding, $2) }
         }
+        family(
+            "fleet_answer_seconds", .gauge, "Mean time of answers of late, as the endpoint's own sidecar measures it."
+        ) {
+            if let seconds = $1.fleetAnswerSeconds { $0.add(seconds, $2) }
+        }
         family("open_connections", .gauge, "Connections of this remora that are open.") { $0.add($1.connections, $2) }
         let counters: [(name: String, help: String, value: KeyPath<EndpointReport, UInt64>)] = [
             ("connections_total", "Connections placed on the endpoint.", \.connectionsTotal),
@@ -226,6 +232,7 @@ struct Metrics {
         page.gauge(
             "remora_membership_view_checksum", "48 bits that are equal where the same members are present.",
             Double((UInt64(membership.viewChecksum, radix: 16) ?? 0) >> 16))
+        add(membership.agreement, to: &page)
         let counters: [(name: String, help: String, value: KeyPath<MembershipReport, UInt64>)] = [
             ("received_datagrams_total", "Datagrams of gossip received.", \.receivedDatagramsTotal),
             ("sent_datagrams_total", "Datagrams of gossip sent.", \.sentDatagramsTotal),
@@ -244,6 +251,25 @@ struct Metrics {
             page.counter("remora_membership_\(name)", help, membership[keyPath: value])
         }
         add(membership.telemetry, to: &page)
+    }
+
+    private func add(_ agreement: AgreementReport, to page: inout Exposition) {
+        page.family(
+            "remora_membership_remoras", .gauge,
+            "Remoras that are present, this node among them, by their view of the fleet."
+        ) {
+            let counts = [
+                ("same", agreement.sameView), ("other", agreement.otherView), ("unknown", agreement.unheard),
+            ]
+            for (view, count) in counts { $0.add(count, [("view", view)]) }
+        }
+        page.gauge(
+            "remora_membership_longest_disagreement_seconds",
+            "How long the view of a remora has been another than this node's; the longest.",
+            agreement.differing.first?.seconds ?? 0)
+        page.gauge(
+            "remora_membership_other_config_remoras", "Remoras with other upstreams in their configs.",
+            agreement.otherConfigs)
     }
 
     private func add(_ telemetry: TelemetryReport, to page: inout Exposition) {
@@ -275,6 +301,26 @@ struct Metrics {
             config.needsRestart.count)
         page.counter("remora_config_reloads_total", "Times that another config came into force.", config.reloadsTotal)
         page.counter("remora_config_rejected_total", "Times that a config was refused.", config.rejectedTotal)
+    }
+
+    /// Under the names that all of Prometheus's own libraries give them.
+    private func add(_ process: ProcessReport, to page: inout Exposition) {
+        if let count = process.openFds { page.gauge("process_open_fds", "Descriptors that are open.", count) }
+        if let count = process.maxFds { page.gauge("process_max_fds", "Descriptors that may be open.", count) }
+        if let bytes = process.residentMemoryBytes {
+            page.gauge("process_resident_memory_bytes", "Memory of this process that is in RAM.", Double(bytes))
+        }
+        if let bytes = process.virtualMemoryBytes {
+            page.gauge("process_virtual_memory_bytes", "Address space of this process.", Double(bytes))
+        }
+        if let seconds = process.cpuSecondsTotal {
+            page.family("process_cpu_seconds_total", .counter, "Processor time, in user space and in the kernel.") {
+                $0.add(seconds)
+            }
+        }
+        if let seconds = process.startTimeSeconds {
+            page.gauge("process_start_time_seconds", "When this process was started, since 1970.", seconds)
+        }
     }
 
     private func addCertificates(to page: inout Exposition) {

@@ -56,11 +56,15 @@ package struct Balancer: ~Copyable {
     /// Index of a record of the snapshot adopted last; nil where no endpoint is eligible.
     ///
     /// Another worker may fill the endpoint meanwhile: ``LoadCells/place(_:within:)`` has the last word.
-    /// - Parameter key: the hash of what the connection is known by; nil where there is nothing.
+    /// - Parameters:
+    ///   - key: the hash of what the connection is known by; nil where there is nothing.
+    ///   - since: what endpoints' sidecars measured before is not used for bounds; nil: nothing of theirs is.
     package mutating func pick(
-        for key: UInt64? = nil, excluding tried: TriedEndpoints, random: inout SeededRandom
+        for key: UInt64? = nil, excluding tried: TriedEndpoints, since: Instant? = nil, random: inout SeededRandom
     ) -> UInt32? {
-        if hasForerunner, let picked = pickFirst(for: key, excluding: tried, random: &random) { return picked }
+        if hasForerunner, let picked = pickFirst(for: key, excluding: tried, since: since, random: &random) {
+            return picked
+        }
         if let picked = preferred.pick(excluding: tried, random: &random) { return picked }
         return pickReserve(for: key, excluding: tried, random: &random)
     }
@@ -69,9 +73,9 @@ package struct Balancer: ~Copyable {
 
     @inline(never)
     private mutating func pickFirst(
-        for key: UInt64?, excluding tried: TriedEndpoints, random: inout SeededRandom
+        for key: UInt64?, excluding tried: TriedEndpoints, since: Instant?, random: inout SeededRandom
     ) -> UInt32? {
-        if let key, let owner = holders.pick(for: key, excluding: tried, in: cells) { return owner }
+        if let key, let owner = holders.pick(for: key, excluding: tried, since: since, in: cells) { return owner }
         return zones.isEmpty ? nil : zones.pick(excluding: tried, random: &random)
     }
 
@@ -79,7 +83,7 @@ package struct Balancer: ~Copyable {
     mutating func pickReserve(
         for key: UInt64?, excluding tried: TriedEndpoints, random: inout SeededRandom
     ) -> UInt32? {
-        if let key, let owner = reserveHolders.pick(for: key, excluding: tried, in: cells) { return owner }
+        if let key, let owner = reserveHolders.pick(for: key, excluding: tried, since: nil, in: cells) { return owner }
         return reserve.pick(excluding: tried, random: &random)
     }
 }

@@ -10,6 +10,12 @@
 // what the unfit among them carry, who may carry most of it. So each worker keeps a sum of what it last saw, and looks
 // at some again at each pick: at all where they are few, else at so many that it has seen each within its last 64 picks.
 // What it places itself it counts at once. With a sum that is a little behind, a bound is that of a moment ago.
+//
+// Of many callers each sees little of an endpoint's load, and bounds only its own. So where the endpoints' own sidecars
+// have said of late how much they carry, of all of them, there is a second bound: the same, by what they said. Each is
+// held on its own scale. Not taken: one bound with the fleet's counts where they are known and ours where they are not,
+// by which whoever tells nothing would look idle; and the fleet's counts alone, of which the freshest does not know what
+// this node has placed since.
 
 internal import Upstreams
 internal import Vocabulary
@@ -29,6 +35,9 @@ struct KeyHolders: ~Copyable {
         var weight: UInt32
         /// The load that is in the sum for it.
         var seen: UInt32
+        /// What its sidecar said that it carries, as it is in the other sum; and when it measured that.
+        var said: UInt32 = 0
+        var measured = Instant(nanoseconds: .min)
     }
 
     @safe
@@ -52,6 +61,8 @@ struct KeyHolders: ~Copyable {
     private var totalWeight: UInt64 = 0
     /// What they carried when each was seen last.
     private var outstanding: UInt64 = 0
+    /// What their sidecars said that they carry, of all callers.
+    private var saidOutstanding: UInt64 = 0
     /// Whom to look at next.
     private var next = 0
 
@@ -74,7 +85,7 @@ struct KeyHolders: ~Copyable {
             default: .none
             }
         bound = snapshot.options.hash.boundedLoad.flatMap(LoadBound.init(factor:))
-        (totalWeight, outstanding, next) = (0, 0, 0)
+        (totalWeight, outstanding, saidOutstanding, next) = (0, 0, 0, 0)
         if unsafe holders.count != keys.records.count {
             unsafe holders.deallocate()
             unsafe holders = .allocate(capacity: keys.records.count)
@@ -113,28 +124,40 @@ extension KeyHolders {
     ///
     /// Where nobody who is eligible is within a bound, as much of the load is on those who are not, the bound is that of
     /// the eligible among themselves; O(n) then.
+    /// - Parameter since: what sidecars measured before is not used; nil: nothing of theirs is.
     @inline(__always)
-    mutating func pick(for key: UInt64, excluding tried: TriedEndpoints, in cells: LoadCells) -> UInt32? {
+    mutating func pick(
+        for key: UInt64, excluding tried: TriedEndpoints, since: Instant?, in cells: LoadCells
+    ) -> UInt32? {
         if count == 0 { return nil }
         if bound == nil {
             let limits = limits
             let place = first(after: key) { $0.isOpen(within: limits, excluding: tried, in: cells) }
             return place.map { unsafe holders[$0].record }
         }
-        return pickBounded(for: key, excluding: tried, in: cells)
+        return pickBounded(for: key, excluding: tried, since: since, in: cells)
     }
 
     @inline(never)
     private mutating func pickBounded(
-        for key: UInt64, excluding tried: TriedEndpoints, in cells: LoadCells
+        for key: UInt64, excluding tried: TriedEndpoints, since: Instant?, in cells: LoadCells
     ) -> UInt32? {
         guard let bound else { return nil }
         for _ in 0..<min(count, max(Self.fewest, (count + Self.picks - 1) / Self.picks)) {
             see(next, in: cells)
             next = next + 1 == count ? 0 : next + 1
         }
-        var picked = first(
-            after: key, tried, cells, bound, outstanding: outstanding, totalWeight: totalWeight)
+        var picked: Int?
+        if let since, haveAllSaid(since: since) {
+            picked = first(
+                after: key, tried, cells, bound, outstanding: outstanding, totalWeight: totalWeight,
+                saidOutstanding: saidOutstanding)
+        }
+        let isBySaid = picked != nil
+        if picked == nil {
+            picked = first(
+                after: key, tried, cells, bound, outstanding: outstanding, totalWeight: totalWeight)
+        }
         if picked == nil {
             var open = (outstanding: UInt64(0), weight: UInt64(0))
             for place in 0..<count {
@@ -152,20 +175,36 @@ extension KeyHolders {
         see(picked, in: cells)
         unsafe holders[picked].seen += 1
         outstanding += 1
+        if isBySaid { cells.countOnReport(of: unsafe holders[picked].cell) }
         return unsafe holders[picked].record
     }
 
+    /// Whether everybody's sidecar has measured since then, as far as was seen; O(n).
+    private func haveAllSaid(since: Instant) -> Bool {
+        for place in 0..<count {
+            let holder = unsafe holders[place]
+            if holder.record != KeyOwners.nobody, holder.measured < since { return false }
+        }
+        return true
+    }
+
     /// The place of the first that may be given a connection without carrying more than its bound.
+    /// - Parameter saidOutstanding: nil: what sidecars said is no bound.
     private func first(
         after key: UInt64, _ tried: TriedEndpoints, _ cells: LoadCells, _ bound: LoadBound,
-        outstanding: UInt64, totalWeight: UInt64
+        outstanding: UInt64, totalWeight: UInt64, saidOutstanding: UInt64? = nil
     ) -> Int? {
         let (outstanding, limits) = (UInt32(clamping: outstanding), limits)
+        let saidOutstanding = saidOutstanding.map { UInt32(clamping: $0) }
         return first(after: key) { holder in
-            holder.isOpen(within: limits, excluding: tried, in: cells)
-                && bound.leavesRoom(
+            guard holder.isOpen(within: limits, excluding: tried, in: cells),
+                bound.leavesRoom(
                     on: holder.load(in: cells), outstanding: outstanding, weight: holder.weight,
                     totalWeight: totalWeight)
+            else { return false }
+            return saidOutstanding.map {
+                bound.leavesRoom(on: holder.said, outstanding: $0, weight: holder.weight, totalWeight: totalWeight)
+            } ?? true
         }
     }
 
@@ -194,6 +233,10 @@ extension KeyHolders {
         // What was counted for it is part of the sum.
         outstanding = outstanding &- UInt64(holder.seen) &+ UInt64(load)
         unsafe holders[place].seen = load
+        guard let said = cells.reported(of: holder.cell) else { return }
+        saidOutstanding = saidOutstanding &- UInt64(holder.said) &+ UInt64(said.load.outstanding)
+        unsafe holders[place].said = said.load.outstanding
+        unsafe holders[place].measured = said.measured
     }
 }
 

@@ -58,11 +58,13 @@ package struct UpstreamBalancers: ~Copyable {
     /// - Parameters:
     ///   - upstream: its place in the set adopted last.
     ///   - key: the hash of what the connection is known by; nil where there is nothing.
+    ///   - since: see ``Balancer/pick(for:excluding:since:random:)``.
     package mutating func pick(
-        from upstream: Int, for key: UInt64? = nil, excluding tried: TriedEndpoints, random: inout SeededRandom
+        from upstream: Int, for key: UInt64? = nil, excluding tried: TriedEndpoints, since: Instant? = nil,
+        random: inout SeededRandom
     ) -> UInt32? {
         precondition(upstream < count)
-        return unsafe entries[upstream].balancer.pick(for: key, excluding: tried, random: &random)
+        return unsafe entries[upstream].balancer.pick(for: key, excluding: tried, since: since, random: &random)
     }
 
     /// What to connect to an upstream's endpoints with, until the next adoption.

@@ -26,6 +26,14 @@ extension Configuration {
         ]
         return JSONText.object(sections).written() + "\n"
     }
+
+    /// What upstreams are, in 32 bits that are equal where they are: the first of SHA-256 of the text above, those of it
+    /// alone and by their names. Nothing of one node is in it, so nodes that have the same to do can be compared.
+    package var upstreamsChecksum: UInt32 {
+        let sorted = upstreams.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        let text = JSONText.array(sorted.map { $0.json(tls.upstreams[$0.name]) }).written()
+        return SHA256.hexadecimal(of: Array(text.utf8)).flatMap { UInt32($0.prefix(8), radix: 16) } ?? 0
+    }
 }
 
 extension NodeOptions {

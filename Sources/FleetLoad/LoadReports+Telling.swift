@@ -47,6 +47,17 @@ extension LoadReports {
         case question(Int)
     }
 
+    /// What a telling says.
+    private struct Written {
+        /// Empty where there is nothing to tell of load.
+        var body: [UInt8] = []
+        /// Of a far step, the first report that found no room.
+        var offset = 0
+        var checksums: [UInt8] = []
+        /// Whether no checksum found no room; nil where none were to be told.
+        var isAll: Bool?
+    }
+
     /// Tells what is due. Called early it does nothing.
     /// - Complexity: O(bytes sent), and O(members) now and then.
     package mutating func wake(at now: Instant, into datagrams: inout [LoadDatagram]) {
@@ -54,13 +65,13 @@ extension LoadReports {
         while let telling = nextTelling(at: now) {
             let target = target(of: telling)
             guard let address = peers[target]?.address, let name = peers[target]?.place.name else { return }
-            let (body, offset) = write(telling, to: target, at: now)
-            guard !body.isEmpty else {
-                finish(telling, target, offset: offset, at: now)
+            let written = write(telling, to: target, at: now)
+            let datagram = LoadDatagram(to: address, member: name, body: written.body, checksums: written.checksums)
+            guard !datagram.bodies.isEmpty else {
+                finish(telling, target, written, at: now)
                 continue
             }
-            // The type byte of a user message.
-            let length = body.count + 1 + options.packetOverhead
+            let length = datagram.length + options.packetOverhead
             let allowed = budget.earliest(for: length, at: now)
             guard allowed <= now else {
                 nextWake = max(allowed, now + LoadReports.beat)
@@ -69,8 +80,8 @@ extension LoadReports {
             budget.spend(length, at: now)
             counters.sentDatagrams += 1
             counters.sentBytes += UInt64(length)
-            datagrams.append(LoadDatagram(to: address, member: name, body: body))
-            finish(telling, target, offset: offset, at: now)
+            datagrams.append(datagram)
+            finish(telling, target, written, at: now)
         }
         nextWake = ring.count > 1 ? laps.farBegan + LoadReports.shortestLap : Instant(nanoseconds: .max)
     }
@@ -89,7 +100,7 @@ extension LoadReports {
     }
 
     private func isNearOpen(at now: Instant) -> Bool {
-        guard ring.nearSteps > 0, ownReport(at: now) != nil else { return false }
+        guard ring.nearSteps > 0, ownReport(at: now) != nil || checksums.areKnown else { return false }
         return laps.near > 1 || now >= laps.nearBegan + LoadReports.shortestLap
     }
 
@@ -119,38 +130,55 @@ extension LoadReports {
 
     // MARK: Writing
 
-    /// - Returns: a message's body, empty where there is nothing to tell; and for a far step the first report that found
-    ///   no room.
-    private func write(_ telling: Telling, to target: Int, at now: Instant) -> (body: [UInt8], offset: Int) {
-        var body: [UInt8] = []
+    private func write(_ telling: Telling, to target: Int, at now: Instant) -> Written {
+        var written = Written()
         switch telling {
-        case .near, .answer:
-            guard let report = ownReport(at: now) else { return ([], 0) }
-            LoadMessage.reports([report]).append(to: &body)
-            return (body, 0)
+        case .near:
+            writeChecksums(of: [LoadReports.own], to: target, at: now, into: &written)
+            fallthrough
+        case .answer:
+            guard let report = ownReport(at: now) else { break }
+            LoadMessage.reports([report]).append(to: &written.body)
         case .question(let slot):
-            guard let subject = peers[LoadReports.own]?.subject else { return ([], 0) }
+            guard let subject = peers[LoadReports.own]?.subject else { break }
             let heard = held(in: slot, at: now)?.version ?? .none
-            LoadMessage.question(from: subject, heard: heard).append(to: &body)
-            return (body, 0)
-        case .far: return writeFar(to: target, at: now)
+            LoadMessage.question(from: subject, heard: heard).append(to: &written.body)
+        case .far: writeFar(to: target, at: now, into: &written)
         }
+        return written
     }
 
-    private func writeFar(to target: Int, at now: Instant) -> (body: [UInt8], offset: Int) {
-        var body: [UInt8] = []
+    private func writeFar(to target: Int, at now: Instant, into written: inout Written) {
         let isWhole = (peers[target]?.tellings ?? 0) % LoadReports.wholeTelling == 0
         let told = peers[target]?.told ?? Instant(nanoseconds: .min)
         let end = ring.reports(atFarStep: min(laps.far, ring.farSteps))
+        if laps.offset == 0 {
+            writeChecksums(of: (0..<end).map { ring.slot(at: -$0) }, to: target, at: now, into: &written)
+        }
+        var room = options.longestBody
+        // With its own type byte.
+        if !written.checksums.isEmpty { room -= written.checksums.count + 1 + LoadDatagram.binding }
         for offset in min(laps.offset, end)..<end {
             let slot = ring.slot(at: -offset)
             let report = offset == 0 ? ownReport(at: now) : passedOn(slot, since: isWhole ? nil : told, at: now)
             guard let report else { continue }
-            if body.isEmpty { LoadMessage.appendHead(to: &body) }
-            guard body.count + report.encodedLength <= options.longestBody else { return (body, offset) }
-            report.append(to: &body)
+            if written.body.isEmpty { LoadMessage.appendHead(to: &written.body) }
+            guard written.body.count + report.encodedLength <= room else {
+                written.offset = offset
+                return
+            }
+            report.append(to: &written.body)
         }
-        return (body, ring.stride)
+        written.offset = ring.stride
+    }
+
+    /// At most half of a datagram, and never so much that the longest report finds no room beside it.
+    private func writeChecksums(of slots: [Int], to target: Int, at now: Instant, into written: inout Written) {
+        let room = min(
+            options.longestBody / 2, options.longestBody - TelemetryOptions.longestReport - 1 - LoadDatagram.binding)
+        let (message, isAll) = checksums.message(for: target, of: slots, room: room, at: now)
+        message?.append(to: &written.checksums)
+        written.isAll = isAll
     }
 
     /// Another member's report, if it changed since then.
@@ -163,7 +191,8 @@ extension LoadReports {
 
     // MARK: What was told
 
-    private mutating func finish(_ telling: Telling, _ target: Int, offset: Int, at now: Instant) {
+    private mutating func finish(_ telling: Telling, _ target: Int, _ written: Written, at now: Instant) {
+        if let isAll = written.isAll { checksums.noteTelling(of: target, isAll: isAll, at: now) }
         switch telling {
         case .near:
             own.isTold = true
@@ -179,7 +208,7 @@ extension LoadReports {
             counters.sentQuestions += 1
             peers[slot]?.asked = now
         case .far:
-            finishFar(target, offset: offset, at: now)
+            finishFar(target, offset: written.offset, at: now)
         }
     }
 

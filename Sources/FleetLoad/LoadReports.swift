@@ -9,6 +9,7 @@
 //
 //     LoadReports         who is there, what is held, what is asked
 //     +Telling            what is told next, to whom
+//     FleetChecksums      rides along: whether all see the same fleet
 //
 // What is told is a delta: of the reports that a member passes on, those that changed since it last told this target.
 // Each stands for itself, so none needs another to be understood. Not taken: numbers as differences from an earlier
@@ -42,18 +43,28 @@ package struct TelemetryOptions: Hashable, Sendable {
     }
 
     /// A message of one report of the longest kind: head, subject, version, age, count, services.
-    private static let longestReport = LoadMessage.headLength + 4 + 5 + 8 + 3 + 1 + LoadReport.mostServices * 7
+    static let longestReport = LoadMessage.headLength + 4 + 5 + 8 + 3 + 1 + LoadReport.mostServices * 7
 
     /// Bytes of a user message, without its type byte.
     var longestBody: Int { min(packetBudget, bytesPerSecond.bytes) - packetOverhead - 1 }
 }
 
-/// A user message for one remora, to be sent directly to it and to nobody else.
+/// User messages for one remora, to be sent directly to it and to nobody else.
 package struct LoadDatagram: Hashable, Sendable {
     package let to: SocketAddress
     package let member: String
-    /// Of a user message, without its type byte.
+    /// Of a user message about load, without its type byte; empty for none.
     package let body: [UInt8]
+    /// Of one with members' checksums, likewise; one of the two is there.
+    package let checksums: [UInt8]
+
+    package var bodies: [[UInt8]] { [body, checksums].filter { !$0.isEmpty } }
+
+    /// Of the datagram, its layers apart: type bytes, and what binds two messages together.
+    package var length: Int { bodies.reduce(bodies.count > 1 ? LoadDatagram.binding : 0) { $0 + $1.count + 1 } }
+
+    /// The head of a compound and two lengths (memberlist-wire §3).
+    static let binding = 6
 }
 
 /// Only grows.
@@ -126,6 +137,7 @@ package struct LoadReports: Sendable {
     var own: Own
     /// Slots that are owed an answer, the first to ask first.
     var owed: [Int] = []
+    var checksums: FleetChecksums
     var budget: SendingBudget
     var laps = Laps()
     /// When ``wake(at:into:)`` wants to be called.
@@ -136,6 +148,7 @@ package struct LoadReports: Sendable {
     package init(of name: String, options: TelemetryOptions, firstNumber: UInt64 = 1) {
         self.options = options
         own = Own(number: firstNumber)
+        checksums = FleetChecksums(of: name)
         let subject = LoadSubject(member: name, services: [])
         peers = [
             Peer(
@@ -182,6 +195,7 @@ package struct LoadReports: Sendable {
         guard let slot = slots[name], slot != LoadReports.own, let peer = peers[slot] else { return }
         withdraw(peer.subject, of: slot)
         ring.remove(slot)
+        checksums.remove(slot)
         owed.removeAll { $0 == slot }
         slots[name] = nil
         peers[slot] = nil
@@ -202,6 +216,7 @@ package struct LoadReports: Sendable {
         }
         slots[member.name] = slot
         claim(peer.subject, for: slot)
+        checksums.add(slot, named: member.name)
         let peers = peers
         ring.insert(slot) { other in peers[other].map { peer.place < $0.place } ?? false }
         nextWake = min(nextWake, now)
@@ -266,12 +281,22 @@ package struct LoadReports: Sendable {
             services: peer.services.map { own.loads[$0] ?? .idle })
     }
 
+    /// Takes how this node sees the fleet at this moment, to be told and compared; without it neither happens.
+    package mutating func see(_ checksums: Checksums, at now: Instant) { self.checksums.set(checksums, at: now) }
+
     // MARK: What others tell
 
-    /// Takes the body of a user message, without its type byte; ``LoadMessage/isOne(_:)`` says which are for here.
+    /// Whether a user message's body is for here.
+    package static func takes(_ body: Span<UInt8>) -> Bool { LoadMessage.isOne(body) || ChecksumMessage.isOne(body) }
+
+    /// Takes the body of a user message, without its type byte; ``takes(_:)`` says which are for here.
     package mutating func receive(_ body: Span<UInt8>, at now: Instant) {
         let message: LoadMessage
         do throws(WireFault) {
+            if ChecksumMessage.isOne(body) {
+                for told in try ChecksumMessage(reading: body).told { checksums.take(told, at: now) }
+                return
+            }
             message = try LoadMessage(reading: body)
         } catch {
             counters.refusedMessages += 1
@@ -374,6 +399,12 @@ extension LoadReports {
                 body(peer.place.name, service, Known(load: load, age: age))
             }
         }
+    }
+
+    /// How far the fleet's remoras are of one mind; nil before ``see(_:at:)``.
+    /// - Complexity: O(members), more where many differ.
+    package func agreement(at now: Instant) -> FleetAgreement? {
+        checksums.agreement(at: now) { peers[$0]?.place.name }
     }
 
     /// - Complexity: O(members log members).

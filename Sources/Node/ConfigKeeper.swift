@@ -274,7 +274,9 @@ final class ConfigDesk: Sendable {
     init(_ config: ReadConfig, file: String, at now: Instant) {
         state = Mutex(
             State(
-                configuration: config.configuration, report: ConfigReport(file: file, checksum: config.checksum),
+                configuration: config.configuration,
+                report: ConfigReport(
+                    file: file, checksum: config.checksum, upstreamsChecksum: config.configuration.upstreamsDigits),
                 loaded: now))
     }
 
@@ -293,6 +295,7 @@ final class ConfigDesk: Sendable {
         state.withLock { state in
             state.configuration = config.configuration
             state.report.checksum = config.checksum
+            state.report.upstreamsChecksum = config.configuration.upstreamsDigits
             state.report.reloadsTotal += 1
             state.report.fault = nil
             state.report.needsRestart = needsRestart
@@ -316,5 +319,13 @@ final class ConfigDesk: Sendable {
             notes.append("a restart is needed for \(report.needsRestart.joined(separator: ", "))")
         }
         return notes
+    }
+}
+
+extension Configuration {
+    /// ``upstreamsChecksum`` as the pages show it.
+    fileprivate var upstreamsDigits: String {
+        let digits = String(upstreamsChecksum, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 }

@@ -57,6 +57,8 @@ struct FleetSnapshot: Sendable {
     let viewChecksum: UInt64
     /// Nil where telemetry is off.
     let telemetry: Telemetry?
+    /// Nil where telemetry is off.
+    let agreement: FleetAgreement?
     /// Whether somebody of the fleet is known, or there is nobody to be asked.
     let hasJoined: Bool
 
@@ -65,6 +67,8 @@ struct FleetSnapshot: Sendable {
         let counters: LoadCounters
         /// Outstanding requests as the members' own sidecars count them: by service, by member.
         let outstanding: [String: [String: Int]]
+        /// And how long their answers take there, where there were any of late.
+        let answerTimes: [String: [String: Duration]]
     }
 }
 
@@ -120,6 +124,8 @@ final class Fleet {
     private var loads: LoadReports?
     /// Whether the roster lists a member; nil: there is none, and everybody belongs.
     var lists: (String) -> Bool? = { _ in nil }
+    /// Of what this node was told to do, for others to compare with theirs.
+    var configChecksum: UInt32
     /// What telemetry tells of this node.
     var sampleLoads: (Instant) -> [String: ServiceLoad] = { _ in [:] }
     private var loadDatagrams: [LoadDatagram] = []
@@ -132,9 +138,11 @@ final class Fleet {
     ///   - probePort: where this node answers load probes; 0 for nowhere.
     ///   - services: tags that this node bears from the start beside the config's.
     ///   - interests: names of tags that ``takeChanges()`` hands on.
+    ///   - configChecksum: see there.
     ///   - sockets: bound as the options say.
     init(
-        _ options: MembershipOptions, name: String, probePort: UInt16, services: [(name: String, value: String)],
+        _ options: MembershipOptions, name: String, configChecksum: UInt32, probePort: UInt16,
+        services: [(name: String, value: String)],
         interests: Set<String>,
         stateDirectory: String?,
         on sockets: consuming GossipSockets, desk: FleetDesk, events: EventHub, logger: Logger
@@ -151,6 +159,7 @@ final class Fleet {
         seeds = options.join.filter { $0 != address }
         gossip.seeds = seeds
         self.name = name
+        self.configChecksum = configChecksum
         round = options.gossip.gossipInterval
         remoraTag = (MemberTag.remora, MemberTag.remoraValue(probePort: probePort))
         baseTags = options.tags.adding([remoraTag])
@@ -183,7 +192,7 @@ final class Fleet {
             wasAnswered = true
             publish(.seedJoined(seed))
         case .member(.user(let body, _)):
-            if LoadMessage.isOne(body.span) { loads?.receive(body.span, at: Kernel.now()) }
+            if LoadReports.takes(body.span) { loads?.receive(body.span, at: Kernel.now()) }
         case .member(let event): publish(event)
         case .keyring(let command, let ticket):
             // More questions in one turn than operators ask are somebody's flood.
@@ -234,13 +243,20 @@ final class Fleet {
         let now = Kernel.now()
         guard loads.map({ $0.nextWake <= now }) ?? false, !driver.hasLeft else { return }
         loads?.report(sampleLoads(now), at: now)
+        seeChecksums(at: now)
         loads?.wake(at: now, into: &loadDatagrams)
         // Without a recipient, so that no checksum is added beyond the budget.
         driver.send(
             loadDatagrams.compactMap { datagram in
-                PeerAddress(datagram.to).map { Datagram(to: $0, recipient: nil, messages: [.user(datagram.body)]) }
+                PeerAddress(datagram.to).map {
+                    Datagram(to: $0, recipient: nil, messages: datagram.bodies.map { .user($0) })
+                }
             })
         loadDatagrams.removeAll(keepingCapacity: true)
+    }
+
+    private func seeChecksums(at now: Instant) {
+        loads?.see(Checksums(view: driver.core.fleet.viewChecksum, config: configChecksum), at: now)
     }
 
     /// What discovery has to hear since this was last asked.
@@ -386,11 +402,14 @@ final class Fleet {
     private func telemetry(at now: Instant) -> FleetSnapshot.Telemetry? {
         guard let loads else { return nil }
         var outstanding: [String: [String: Int]] = [:]
+        var answerTimes: [String: [String: Duration]] = [:]
         loads.forEachLoad(at: now) { member, service, known in
             outstanding[service, default: [:]][member] = Int(known.load.outstanding)
+            if let time = known.load.latency.duration { answerTimes[service, default: [:]][member] = time }
         }
         return FleetSnapshot.Telemetry(
-            summary: loads.summary(at: now), counters: loads.counters, outstanding: outstanding)
+            summary: loads.summary(at: now), counters: loads.counters, outstanding: outstanding,
+            answerTimes: answerTimes)
     }
 
     private func publishIfDue() {
@@ -403,12 +422,14 @@ final class Fleet {
         publishedRevision = driver.revision
         published = now
         let core = driver.core.fleet
+        seeChecksums(at: now)
         desk.publish(
             FleetSnapshot(
                 name: name, members: members, provenances: provenances, counters: driver.counters,
                 incarnation: core.incarnation, present: core.present,
                 healthScore: core.healthScore, queued: core.queued, viewChecksum: core.viewChecksum,
-                telemetry: telemetry(at: now), hasJoined: wasAnswered || seeds.isEmpty || core.present > 1))
+                telemetry: telemetry(at: now), agreement: loads?.agreement(at: now),
+                hasJoined: wasAnswered || seeds.isEmpty || core.present > 1))
     }
 }
 

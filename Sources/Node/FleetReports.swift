@@ -1,6 +1,7 @@
 // Snapshots of the fleet as the admin port shows them; made there, not on the control thread.
 
 import Config
+import FleetLoad
 import Gossip
 import GossipWire
 import Stats
@@ -88,7 +89,47 @@ extension MembershipReport {
         openedStreamsTotal = counters.openedStreams
         refusedStreamsTotal = counters.refusedStreams
         failedStreamsTotal = counters.failedStreams
+        agreement = AgreementReport(snapshot.agreement)
         telemetry = snapshot.telemetry.map { TelemetryReport($0) } ?? TelemetryReport()
+    }
+}
+
+extension AgreementReport {
+    /// Who is named in the sentence; the others are a number there.
+    private static let namedInSentence = 4
+
+    /// - Parameter agreement: nil where telemetry is off.
+    init(_ agreement: FleetAgreement?) {
+        self.init()
+        guard let agreement else {
+            sentence = "Views are not compared: membership.telemetry is off, or has just begun."
+            return
+        }
+        (remoras, unheard) = (agreement.remoras, agreement.unheard)
+        (sameView, sameConfig) = (agreement.sameView, agreement.sameConfig)
+        differing = agreement.differing.map { Differing(name: $0.member, seconds: $0.time.inSeconds) }
+        otherConfig = agreement.otherConfig
+        guard remoras > 1 else {
+            sentence = "No other remora is there to agree with."
+            return
+        }
+        let heard = remoras - unheard
+        let view =
+            otherView == 0
+            ? "\(heard == remoras ? "All \(remoras)" : "\(heard) of \(remoras)") remoras have our view of the fleet"
+            : "\(sameView) of \(remoras) remoras have our view of the fleet; "
+                + Self.naming(agreement.differing.map { "\($0.member) differs for \($0.time.inWords)" }, of: otherView)
+        let config =
+            otherConfigs == 0
+            ? "all have our upstreams in their configs"
+            : "other upstreams in their configs have \(Self.naming(otherConfig, of: otherConfigs))"
+        let silent = unheard == 0 ? "" : "; \(unheard) \(unheard == 1 ? "has" : "have") not said yet"
+        sentence = "\(view); \(config)\(silent)."
+    }
+
+    private static func naming(_ names: [String], of count: Int) -> String {
+        let named = names.prefix(namedInSentence)
+        return named.joined(separator: ", ") + (count > named.count ? " and \(count - named.count) more" : "")
     }
 }
 
@@ -109,8 +150,10 @@ extension TelemetryReport {
 extension UpstreamReport {
     /// Adds what the endpoints' own sidecars say of their load.
     mutating func add(_ telemetry: FleetSnapshot.Telemetry?, of service: String?) {
-        guard let loads = service.flatMap({ telemetry?.outstanding[$0] }) else { return }
+        guard let service, let telemetry, let loads = telemetry.outstanding[service] else { return }
+        let times = telemetry.answerTimes[service] ?? [:]
         for index in endpoints.indices {
+            endpoints[index].fleetAnswerSeconds = endpoints[index].member.flatMap { times[$0]?.inSeconds }
             // What was answered or told last has been noted already, where picks go by it.
             guard endpoints[index].fleetOutstanding == nil else { continue }
             endpoints[index].fleetOutstanding = endpoints[index].member.flatMap { loads[$0] }

@@ -38,15 +38,19 @@ extension FleetSnapshot {
 }
 
 extension UpstreamSet {
-    /// - Parameter load: what an endpoint carries now.
+    /// - Parameters:
+    ///   - load: what an endpoint carries now.
+    ///   - stats: of the whole node.
     /// - Returns: nil where no upstream has that name.
     func explanation(
-        of name: String, load: (LoadCells.Index) -> EndpointLoad, at now: Instant
+        of name: String, load: (LoadCells.Index) -> EndpointLoad, in stats: StatsReport, at now: Instant
     ) -> ExplanationReport? {
         upstreams.first { $0.options.name == name }.map { upstream in
-            ExplanationReport(
+            let report = stats.upstreams.first { $0.name == name }
+            return ExplanationReport(
                 subject: .upstream, name: name,
-                sentences: upstream.explanation(lastKnownGood: lastKnownGood, load: load, at: now))
+                sentences: upstream.explanation(lastKnownGood: lastKnownGood, load: load, at: now)
+                    + (report.map { upstream.loadExplanation($0, stats.membership?.telemetry) } ?? []))
         }
     }
 }

@@ -208,7 +208,8 @@ private struct RunningNode {
         let desk = FleetDesk()
         return (
             try Fleet(
-                options, name: configuration.node.name, probePort: probePort, services: services,
+                options, name: configuration.node.name, configChecksum: configuration.upstreamsChecksum,
+                probePort: probePort, services: services,
                 interests: configuration.tagsOfInterest,
                 stateDirectory: configuration.node.stateDirectory, on: sockets, desk: desk, events: events,
                 logger: logger),
@@ -302,37 +303,44 @@ private struct RunningNode {
         let members: @Sendable () -> FleetSnapshot? = { [fleetDesk] in fleetDesk?.snapshot }
         let (rosterDesk, serviceDesk, configDesk) = (rosterDesk, serviceDesk, configDesk)
         let (responder, certificates) = (responder, certificates)
-        return AdminSource(
-            stats: {
-                let (report, snapshot) = (plane.report(), members())
-                let services = Dictionary(
-                    plane.upstreams.upstreams.map { ($0.options.name, $0.options.service) }, uniquingKeysWith: { $1 })
-                let upstreams = report.upstreams.map { report in
-                    var report = report
-                    report.add(snapshot?.telemetry, of: services[report.name] ?? nil)
+        let stats: @Sendable () -> StatsReport = {
+            let (report, snapshot) = (plane.report(), members())
+            let services = Dictionary(
+                plane.upstreams.upstreams.map { ($0.options.name, $0.options.service) }, uniquingKeysWith: { $1 })
+            let upstreams = report.upstreams.map { report in
+                var report = report
+                report.add(snapshot?.telemetry, of: services[report.name] ?? nil)
+                return report
+            }
+            return StatsReport(
+                node: node, version: Version.current, uptimeSeconds: (Kernel.now() - started).inSeconds,
+                listeners: report.listeners, upstreams: upstreams, services: serviceDesk.reports,
+                certificates: certificates.reports,
+                membership: snapshot.map {
+                    var report = MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
+                    report.probes = AnsweredProbesReport(responder, strayAnswers: plane.strayAnswers)
                     return report
-                }
-                return StatsReport(
-                    node: node, version: Version.current, uptimeSeconds: (Kernel.now() - started).inSeconds,
-                    listeners: report.listeners, upstreams: upstreams, services: serviceDesk.reports,
-                    certificates: certificates.reports,
-                    membership: snapshot.map {
-                        var report = MembershipReport($0, isBelieved: plane.upstreams.lastKnownGood == nil)
-                        report.probes = AnsweredProbesReport(responder, strayAnswers: plane.strayAnswers)
-                        return report
-                    },
-                    roster: rosterDesk.report(at: Kernel.now()), stage: desk.report,
-                    config: configDesk.report(at: Kernel.now()))
-            },
-            members: { members().map { $0.reports(rosterDesk.roster, at: Kernel.now()) } ?? [] },
+                },
+                roster: rosterDesk.report(at: Kernel.now()), stage: desk.report,
+                config: configDesk.report(at: Kernel.now()), process: ProcessFigures.report())
+        }
+        let reports: @Sendable () -> [MemberReport] = {
+            members().map { $0.reports(rosterDesk.roster, at: Kernel.now()) } ?? []
+        }
+        return AdminSource(
+            stats: stats,
+            members: reports,
             explain: { subject, name in
                 switch subject {
+                case .node: stats().explanation(reports())
                 case .member:
                     members()?.explanation(
                         of: name, upstreams: plane.report().upstreams, roster: rosterDesk.roster, at: Kernel.now())
                 case .upstream:
                     plane.place(ofUpstream: name).map(plane.isRetired(upstream:)) == false
-                        ? plane.upstreams.explanation(of: name, load: plane.load(ofCell:), at: Kernel.now()) : nil
+                        ? plane.upstreams.explanation(
+                            of: name, load: plane.load(ofCell:), in: stats(), at: Kernel.now())
+                        : nil
                 }
             },
             configuration: { [configDesk] in configDesk.configuration.text },

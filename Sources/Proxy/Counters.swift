@@ -22,8 +22,9 @@ enum UpstreamColumn: Int, CaseIterable {
     case probeWaitsTotal
     /// Placements by what endpoints' sidecars said, and how old that was, all together.
     case fleetPicksTotal, fleetAgeNanosecondsTotal
-    /// Placements by this process's counts, where others could have been by the fleet's.
-    case localPicksTotal
+    /// Placements by this process's counts, where others could have been by the fleet's; and of these, those of an
+    /// endpoint that tells nobody its load, and those without another to compare with. The rest knew nothing fresh.
+    case localPicksTotal, unreportedPicksTotal, alonePicksTotal
 }
 
 /// Eight, which is a cache line for each endpoint and worker.

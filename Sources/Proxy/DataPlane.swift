@@ -485,6 +485,8 @@ extension DataPlane {
         report.waitsTotal = sum(.probeWaitsTotal)
         report.fleetPicksTotal = sum(.fleetPicksTotal)
         report.localPicksTotal = sum(.localPicksTotal)
+        report.unreportedPicksTotal = sum(.unreportedPicksTotal)
+        report.alonePicksTotal = sum(.alonePicksTotal)
         guard report.fleetPicksTotal > 0 else { return report.sentTotal + report.localPicksTotal > 0 ? report : nil }
         report.meanAgeSeconds =
             Double(sum(.fleetAgeNanosecondsTotal)) / 1e9 / Double(report.fleetPicksTotal)

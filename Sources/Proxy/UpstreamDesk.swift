@@ -119,13 +119,16 @@ struct UpstreamDesk: ~Copyable {
     }
 
     /// Chooses an endpoint and counts the connection there, waiting; nil where none is eligible.
+    /// - Parameter since: what endpoints' sidecars measured before is not used for bounds; nil: nothing of theirs is.
     mutating func place(
-        _ upstream: Int, for key: UInt64?, excluding tried: TriedEndpoints, random: inout SeededRandom
+        _ upstream: Int, for key: UInt64?, excluding tried: TriedEndpoints, since: Instant? = nil,
+        random: inout SeededRandom
     ) -> ChosenEndpoint? {
         for _ in 0..<Self.races {
-            guard let picked = balancers.pick(from: upstream, for: key, excluding: tried, random: &random) else {
-                return nil
-            }
+            guard
+                let picked = balancers.pick(
+                    from: upstream, for: key, excluding: tried, since: since, random: &random)
+            else { return nil }
             if let placed = place(on: picked, of: upstream) { return placed }
         }
         return nil

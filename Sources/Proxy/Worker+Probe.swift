@@ -32,21 +32,29 @@ extension Worker {
     mutating func choose(_ index: UInt32) -> Choice {
         let upstream = Int(connections[index].upstream)
         if let prober, upstreams.comparesReports(upstream) { return chooseByReports(index, upstream, prober) }
+        let key = connections[index].key
+        // Only a key's owner has a bound that others' counts may tighten.
+        let since = key == nil ? nil : prober.map { now + (.zero - freshness(of: upstream, $0).limit) }
         guard
             let endpoint = upstreams.place(
-                upstream, for: connections[index].key, excluding: connections[index].tried, random: &random)
+                upstream, for: key, excluding: connections[index].tried, since: since, random: &random)
         else { return .none }
         return .endpoint(endpoint)
     }
 
-    private mutating func chooseByReports(_ index: UInt32, _ upstream: Int, _ prober: Prober) -> Choice {
+    /// How old a load may be that is compared.
+    private func freshness(of upstream: Int, _ prober: Prober) -> Freshness {
         let desk = desk
-        let freshness = prober.freshness(of: upstream, at: now) {
+        return prober.freshness(of: upstream, at: now) {
             (
                 desk.upstreams.read(row: upstream, column: UpstreamColumn.answersTotal.rawValue),
                 desk.upstreams.read(row: upstream, column: UpstreamColumn.answerNanosecondsTotal.rawValue)
             )
         }
+    }
+
+    private mutating func chooseByReports(_ index: UInt32, _ upstream: Int, _ prober: Prober) -> Choice {
+        let freshness = freshness(of: upstream, prober)
         var mayAsk =
             !connections[index].hasProbed && prober.isWorthWaiting(for: upstream)
             && prober.allows(Self.awaited, at: now) == Self.awaited
@@ -70,7 +78,13 @@ extension Worker {
 
     private mutating func note(_ basis: LoadBasis, _ upstream: Int) {
         switch basis {
-        case .local: count(.localPicksTotal, upstream: upstream)
+        case .local(let fallback):
+            count(.localPicksTotal, upstream: upstream)
+            switch fallback {
+            case .unreported: count(.unreportedPicksTotal, upstream: upstream)
+            case .alone: count(.alonePicksTotal, upstream: upstream)
+            case .stale: break
+            }
         case .fleet(let age):
             count(.fleetPicksTotal, upstream: upstream)
             count(.fleetAgeNanosecondsTotal, Int(age.wholeNanoseconds), upstream: upstream)

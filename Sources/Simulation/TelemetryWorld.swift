@@ -60,6 +60,8 @@ struct TelemetryWorld {
     static func core(of node: Int, nodes: Int, options: TelemetryOptions) -> LoadReports {
         var core = LoadReports(of: name(of: node), options: options, firstNumber: firstNumber)
         for other in 0..<nodes { core.update(member(other), at: Instant(nanoseconds: 0)) }
+        // A fleet at rest: all see the same, and say so beside their loads.
+        core.see(Checksums(view: UInt32(1), config: 1), at: Instant(nanoseconds: 0))
         return core
     }
 
@@ -106,7 +108,7 @@ struct TelemetryWorld {
     }
 
     private mutating func send(_ datagram: LoadDatagram, from node: Int) {
-        count(datagram.body.count + 1 + cores[node].options.packetOverhead, from: node)
+        count(datagram.length + cores[node].options.packetOverhead, from: node)
         guard let receiver = TelemetryWorld.node(at: datagram.to), network.copies(from: node, to: receiver) > 0 else {
             return
         }
@@ -122,10 +124,12 @@ struct TelemetryWorld {
     }
 
     private mutating func deliver(_ slot: UInt32, to node: Int) {
-        let body = flying[slot].body
+        let bodies = flying[slot].bodies
         flying.remove(slot)
-        cores[node].receive(body.span, at: now)
-        if recordsDeliveries, node == 0 { deliveries.append(Delivery(body: body, at: now)) }
+        for body in bodies {
+            cores[node].receive(body.span, at: now)
+            if recordsDeliveries, node == 0 { deliveries.append(Delivery(body: body, at: now)) }
+        }
     }
 
     // MARK: What is known

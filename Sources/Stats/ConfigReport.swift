@@ -6,6 +6,9 @@ package struct ConfigReport: Codable, Hashable, Sendable {
     package var file: String
     /// SHA-256 of the file as it was read, in 64 hexadecimal digits: what sha256sum(1) says of it.
     package var checksum: String
+    /// Of the upstreams as they were understood, whatever else the file says: 8 hexadecimal digits, equal where they are. By
+    /// these remoras compare their configs. Nil in what an older one says.
+    package var upstreamsChecksum: String?
     /// How long it has been in force.
     package var loadedSeconds: Double
     /// Times that another config came into force since the start.
@@ -18,11 +21,13 @@ package struct ConfigReport: Codable, Hashable, Sendable {
     package var needsRestart: [String]
 
     package init(
-        file: String, checksum: String, loadedSeconds: Double = 0, reloadsTotal: UInt64 = 0, rejectedTotal: UInt64 = 0,
+        file: String, checksum: String, upstreamsChecksum: String? = nil, loadedSeconds: Double = 0,
+        reloadsTotal: UInt64 = 0, rejectedTotal: UInt64 = 0,
         fault: String? = nil, needsRestart: [String] = []
     ) {
         self.file = file
         self.checksum = checksum
+        self.upstreamsChecksum = upstreamsChecksum
         self.loadedSeconds = loadedSeconds
         self.reloadsTotal = reloadsTotal
         self.rejectedTotal = rejectedTotal
@@ -35,6 +40,7 @@ package struct ConfigReport: Codable, Hashable, Sendable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(file, forKey: .file)
         try container.encode(checksum, forKey: .checksum)
+        try container.encode(upstreamsChecksum, forKey: .upstreamsChecksum)
         try container.encode(loadedSeconds, forKey: .loadedSeconds)
         try container.encode(reloadsTotal, forKey: .reloadsTotal)
         try container.encode(rejectedTotal, forKey: .rejectedTotal)

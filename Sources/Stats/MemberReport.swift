@@ -90,11 +90,45 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package var openedStreamsTotal: UInt64 = 0
     package var refusedStreamsTotal: UInt64 = 0
     package var failedStreamsTotal: UInt64 = 0
+    package var agreement = AgreementReport()
     /// All zero where telemetry is off.
     package var telemetry = TelemetryReport()
     package var probes = AnsweredProbesReport()
 
     package init() {}
+}
+
+/// How far the fleet's remoras see the same members as this one, and have the same upstreams in their configs. All zero
+/// where telemetry is off, with which they tell each other.
+package struct AgreementReport: Codable, Hashable, Sendable {
+    package struct Differing: Codable, Hashable, Sendable {
+        package var name: String
+        /// How long its view has been another than this node's.
+        package var seconds: Double
+
+        package init(name: String, seconds: Double) {
+            self.name = name
+            self.seconds = seconds
+        }
+    }
+
+    /// That are present, this node among them.
+    package var remoras = 0
+    /// Of those, that have not said; older ones do not.
+    package var unheard = 0
+    package var sameView = 0
+    package var sameConfig = 0
+    /// With another view, the longest first, 16 at most.
+    package var differing: [Differing] = []
+    /// With other upstreams in their configs, by name, 16 at most.
+    package var otherConfig: [String] = []
+    /// A sentence.
+    package var sentence = ""
+
+    package init() {}
+
+    package var otherView: Int { remoras - unheard - sameView }
+    package var otherConfigs: Int { remoras - unheard - sameConfig }
 }
 
 /// Load probes that came here; those that went from here are counted by upstream.

@@ -18,14 +18,16 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var membership: MembershipReport?
     /// Nil where there is none, and whoever is a member belongs.
     package var roster: RosterReport?
-    /// Nil in what a remora says that is older than this, and so ``config``.
+    /// Nil in what a remora says that is older than this, and so ``config`` and ``process``.
     package var stage: StageReport?
     package var config: ConfigReport?
+    package var process: ProcessReport?
 
     package init(
         node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
         services: [ServiceReport] = [], certificates: [CertificateReport] = [], membership: MembershipReport? = nil,
-        roster: RosterReport? = nil, stage: StageReport? = nil, config: ConfigReport? = nil
+        roster: RosterReport? = nil, stage: StageReport? = nil, config: ConfigReport? = nil,
+        process: ProcessReport? = nil
     ) {
         self.node = node
         self.version = version
@@ -38,6 +40,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
         self.roster = roster
         self.stage = stage
         self.config = config
+        self.process = process
     }
 
     /// Writes `membership` and `roster` as null where there is none, like the fields of endpoints.
@@ -54,6 +57,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
         try container.encode(roster, forKey: .roster)
         try container.encode(stage, forKey: .stage)
         try container.encode(config, forKey: .config)
+        try container.encode(process, forKey: .process)
     }
 }
 
@@ -137,6 +141,10 @@ package struct ProbesReport: Codable, Hashable, Sendable {
     package var waitsTotal: UInt64 = 0
     package var fleetPicksTotal: UInt64 = 0
     package var localPicksTotal: UInt64 = 0
+    /// Of these, connections for which an endpoint was drawn that tells nobody its load, and those for which there was no
+    /// other to compare it with; for the rest nothing was known that is fresh enough.
+    package var unreportedPicksTotal: UInt64 = 0
+    package var alonePicksTotal: UInt64 = 0
     /// How old the load was that connections were placed by; zero before the first.
     package var meanAgeSeconds: Double = 0
 
@@ -160,6 +168,9 @@ package struct EndpointReport: Codable, Hashable, Sendable {
     package var outstanding: Int = 0
     /// As the endpoint's own sidecar counts them, from all clients; nil while it is not known.
     package var fleetOutstanding: Int?
+    /// How long answers took of late on the average, as the endpoint's own sidecar measured it, within a sixteenth; nil
+    /// while it is not known. No time on the network is in it, so it tells a slow instance from a slow way there.
+    package var fleetAnswerSeconds: Double?
     package var connections: Int = 0
     package var connectionsTotal: UInt64 = 0
     package var failuresTotal: UInt64 = 0
@@ -181,7 +192,7 @@ package struct EndpointReport: Codable, Hashable, Sendable {
 }
 
 extension EndpointReport {
-    /// Writes `member`, `zone` and `fleet_outstanding` as null where there is none, instead of leaving them out:
+    /// Writes `member`, `zone` and what is the fleet's as null where there is none, instead of leaving them out:
     /// whoever reads the admin port finds every field in every endpoint.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -193,6 +204,7 @@ extension EndpointReport {
         try container.encode(weight, forKey: .weight)
         try container.encode(outstanding, forKey: .outstanding)
         try container.encode(fleetOutstanding, forKey: .fleetOutstanding)
+        try container.encode(fleetAnswerSeconds, forKey: .fleetAnswerSeconds)
         try container.encode(connections, forKey: .connections)
         try container.encode(connectionsTotal, forKey: .connectionsTotal)
         try container.encode(failuresTotal, forKey: .failuresTotal)

@@ -18,6 +18,9 @@ struct MembersCommand: AsyncParsableCommand {
         guard let report = try? ReportJSON.decode(MembersReport.self, from: body) else {
             throw AdminOptions.unreadable(at: admin.admin)
         }
-        StandardStreams.output(report.text(colours: Terminal.showsColours))
+        // Between two answers a member may come or go; the table is the one to believe.
+        let stats = try? ReportJSON.decode(StatsReport.self, from: try await admin.get("/stats"))
+        let head = stats?.membership.map { $0.headline + "\n" } ?? ""
+        StandardStreams.output(head + report.text(colours: Terminal.showsColours))
     }
 }

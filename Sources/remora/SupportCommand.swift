@@ -16,7 +16,7 @@ struct SupportCommand: AsyncParsableCommand {
         commandName: "support",
         abstract: "Write what a running remora says of itself into one JSON file, to be sent to who helps.",
         discussion: """
-            Config without its secrets, figures, members, recent events, versions, limits. Names and addresses of your \
+            Config without its secrets, figures, members, recent events, versions, limits of the process (in /stats). Names and addresses of your \
             machines are in it. The file is readable by you alone.
             """)
 
@@ -26,7 +26,9 @@ struct SupportCommand: AsyncParsableCommand {
     @OptionGroup var admin: AdminOptions
 
     /// What is asked of the admin port. Answers that are no JSON are kept as text.
-    private static let paths = ["/stats", "/members", "/config", "/events?recent", "/metrics", "/ready", "/live"]
+    private static let paths = [
+        "/stats", "/explain", "/members", "/config", "/events?recent", "/metrics", "/ready", "/live",
+    ]
     private static let patience = Duration.seconds(10)
 
     func run() async throws {
@@ -50,7 +52,7 @@ struct SupportCommand: AsyncParsableCommand {
         }
         let bundle: [String: Any] = [
             "collected": Date.now.formatted(.iso8601), "command": Version.current, "openssl": OpenSSL.version,
-            "system": Self.system, "limits": Self.limits, "answers": answers, "missing": missing,
+            "system": Self.system, "answers": answers, "missing": missing,
         ]
         let text = try JSONSerialization.data(
             withJSONObject: bundle, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
@@ -75,17 +77,5 @@ struct SupportCommand: AsyncParsableCommand {
             unsafe withUnsafeBytes(of: field) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         }
         return "\(text(names.sysname)) \(text(names.release)) \(text(names.machine))"
-    }
-
-    private static var limits: [String: Int] {
-        var limits = ["processors": Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))]
-        var files = rlimit()
-        if unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files) == 0 {
-            limits["descriptors_soft"] = Int(clamping: files.rlim_cur)
-            limits["descriptors_hard"] = Int(clamping: files.rlim_max)
-        }
-        let (pages, size) = (sysconf(Int32(_SC_PHYS_PAGES)), sysconf(Int32(_SC_PAGESIZE)))
-        if pages > 0, size > 0 { limits["memory_bytes"] = pages * size }
-        return limits
     }
 }

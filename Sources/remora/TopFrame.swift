@@ -56,6 +56,7 @@ struct TopFrame {
                 "members: \(membership.alive) alive, \(membership.suspect) suspect, \(membership.dead) dead, \(membership.left) left"
                     + (membership.lastKnownGood ? "; the view is not believed" : "")
                     + "  view \(membership.viewChecksum)")
+            if membership.agreement.otherView > 0 { lines.append("  " + membership.agreement.sentence) }
             let troubled = sample.members.filter { $0.state == "suspect" || $0.state == "dead" }
                 .sorted { $0.sinceSeconds < $1.sinceSeconds }
             if !troubled.isEmpty {

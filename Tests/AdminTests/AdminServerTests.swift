@@ -82,7 +82,7 @@ struct AdminServerTests {
     func explain() async throws {
         var source = AdminSource.example()
         source.explain = { subject, name in
-            guard name == "a b&c" else { return nil }
+            guard name == "a b&c" || subject == .node else { return nil }
             return ExplanationReport(subject: subject, name: name, sentences: ["It is \(subject.rawValue)."])
         }
         try await withServer(source: source) { address in
@@ -91,15 +91,20 @@ struct AdminServerTests {
                 #expect(answer.status == 200)
                 #expect(
                     answer.body
-                        == #"{"name":"a b&c","sentences":["It is \#(subject)."],"subject":"\#(subject)"}"# + "\n")
+                        == #"{"changes":[],"covers_seconds":600,"name":"a b&c","sentences":["It is \#(subject)."],"subject":"\#(subject)"}"#
+                        + "\n")
                 let unknown = try await ask(address, "GET /explain?\(subject)=z")
                 #expect(unknown.status == 404)
                 #expect(unknown.body == "there is no \(subject) of that name; /\(subject)s lists them\n")
             }
-            for query in ["", "?", "?member", "?member=", "?members=a", "?member=a&upstream=b"] {
+            for query in ["", "?"] {
+                let answer = try await ask(address, "GET /explain\(query)")
+                #expect(answer.status == 200 && answer.body.contains(#""sentences":["It is node."]"#))
+            }
+            for query in ["?node=a", "?member", "?member=", "?members=a", "?member=a&upstream=b"] {
                 let answer = try await ask(address, "GET /explain\(query)")
                 #expect(answer.status == 400, "\(query)")
-                #expect(answer.body.hasPrefix("ask for one thing: /explain?member=NAME"))
+                #expect(answer.body.hasPrefix("ask for one thing: /explain, /explain?member=NAME"))
             }
         }
     }
@@ -108,6 +113,54 @@ struct AdminServerTests {
     func explanationText() {
         let report = ExplanationReport(subject: .member, name: "x", sentences: ["One.", "\u{1B}[31mtwo."])
         #expect(report.text == "One.\n?[31mtwo.\n")
+    }
+
+    @Test("What happened of late is told below it, the last things last, and what is missing is said")
+    func changes() {
+        var report = ExplanationReport(subject: .node, name: "x", sentences: ["One."], coversSeconds: 600)
+        #expect(report.text == "One.\n\nNothing has changed in the last ten minutes.\n")
+        report.changes = [
+            .init(agoSeconds: 65, text: "member a\u{7} is dead"), .init(agoSeconds: 2, text: "it is back"),
+        ]
+        #expect(
+            report.text == """
+                One.
+
+                In the last ten minutes:
+                  1 min 5 s ago  member a? is dead
+                     2.00 s ago  it is back
+
+                """)
+        report.coversSeconds = 30
+        report.changes = (0..<50).map { .init(agoSeconds: Double(50 - $0), text: "change \($0)") }
+        let lines = report.text.split(separator: "\n").map(String.init)
+        #expect(lines.count == 44 && lines[2] == "  10 changes before these" && lines[42].hasSuffix("change 49"))
+        #expect(lines[43] == "Of more than 30.00 s ago some are missing: too much happened.")
+    }
+
+    @Test("/explain tells what happened to the one that is asked about, and to a node all of it")
+    func explainedChanges() async throws {
+        var source = AdminSource.example()
+        source.explain = { ExplanationReport(subject: $0, name: $1, sentences: []) }
+        source.events.publish(
+            .endpoint(EndpointEvent(upstream: "web", address: "10.0.0.1:1", member: "a", state: "dead", reason: "So.")))
+        source.events.publish(.member(MembersReport.example.members[1]))
+        source.events.publish(.view(ViewEvent(lastKnownGood: true, reason: "Most are gone.")))
+        try await withServer(source: source) { address in
+            func told(_ query: String) async throws -> [String] {
+                let answer = try await ask(address, "GET /explain\(query)")
+                return try ReportJSON.decode(ExplanationReport.self, from: Array(answer.body.utf8)).changes.map(\.text)
+            }
+            let endpoint = "upstream web: 10.0.0.1:1 of a is dead: So."
+            let member = "member queue-1 is dead: edge-001 declared it dead."
+            for (query, expected) in [
+                ("", [endpoint, member, "Most are gone."]), ("?upstream=web", [endpoint]), ("?upstream=other", []),
+                ("?member=a", [endpoint]), ("?member=queue-1", [member]),
+            ] {
+                let changes = try await told(query)
+                #expect(changes == expected, "\(query)")
+            }
+        }
     }
 
     @Test("HEAD has the head that GET would have, and no body")

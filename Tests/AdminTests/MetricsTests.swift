@@ -34,6 +34,7 @@ struct MetricsTests {
             #"remora_upstream_endpoints{upstream="ingest",state="ejected"} 1"#,
             #"remora_endpoint_fit{upstream="ingest",endpoint="unix:/run/a.sock",member="edge-017",zone="pacific"} 0"#,
             #"remora_endpoint_fleet_outstanding{upstream="ingest",endpoint="10.0.0.1:9000",member="",zone=""} 7"#,
+            #"remora_endpoint_fleet_answer_seconds{upstream="ingest",endpoint="10.0.0.1:9000",member="",zone=""} 0.125"#,
             #"remora_upstream_connect_seconds_bucket{upstream="ingest",le="0.000125"} 2"#,
             #"remora_upstream_connect_seconds_bucket{upstream="ingest",le="0.00025"} 5"#,
             #"remora_upstream_connect_seconds_bucket{upstream="ingest",le="65.536"} 5"#,
@@ -46,6 +47,11 @@ struct MetricsTests {
             "remora_config_checksum 20015998343868", "remora_config_refused 1", "remora_config_waits_for_restart 1",
             "remora_config_reloads_total 2", "remora_config_rejected_total 3",
             #"remora_certificate_expires_seconds{path="/a.pem",kind="certificate"} -5"#,
+            #"remora_membership_remoras{view="same"} 6"#, #"remora_membership_remoras{view="other"} 2"#,
+            #"remora_membership_remoras{view="unknown"} 1"#, "remora_membership_other_config_remoras 3",
+            "remora_membership_longest_disagreement_seconds 12.5", "process_open_fds 17", "process_max_fds 1024",
+            "process_cpu_seconds_total 1.25", "process_resident_memory_bytes 5242880",
+            "process_start_time_seconds 1700000000.5",
             #"remora_certificate_refused{path="/a.pem",kind="certificate"} 1"#,
         ] { #expect(lines.contains(line), "\(line)") }
     }
@@ -129,6 +135,7 @@ extension StatsReport {
     fileprivate static let whole: StatsReport = {
         var stats = StatsReport.example
         stats.upstreams[0].endpoints[0].fleetOutstanding = 7
+        stats.upstreams[0].endpoints[0].fleetAnswerSeconds = 0.125
         stats.upstreams[0].connectSeconds.buckets[0] = 2
         stats.upstreams[0].connectSeconds.buckets[1] = 3
         stats.upstreams[0].connectSeconds.buckets[25] = 1
@@ -137,6 +144,11 @@ extension StatsReport {
         stats.upstreams[0].lifetimeSeconds.buckets[5] = 3
         var membership = MembershipReport()
         membership.suspect = 2
+        membership.agreement.remoras = 9
+        membership.agreement.unheard = 1
+        membership.agreement.sameView = 6
+        membership.agreement.sameConfig = 5
+        membership.agreement.differing = [.init(name: "z", seconds: 12.5), .init(name: "y", seconds: 1)]
         membership.viewChecksum = "00009abcdef0ffff"
         stats.membership = membership
         stats.services = [ServiceReport(name: "a", address: "127.0.0.1:1", tag: nil, state: "passing", reason: "")]
@@ -144,6 +156,13 @@ extension StatsReport {
         stats.config = ConfigReport(
             file: "edge.yaml", checksum: "123456789abc" + String(repeating: "0", count: 52), loadedSeconds: 9,
             reloadsTotal: 2, rejectedTotal: 3, fault: "a fault", needsRestart: ["node.name"])
+        stats.process = ProcessReport(pid: 1)
+        stats.process?.openFds = 17
+        stats.process?.maxFds = 1_024
+        stats.process?.residentMemoryBytes = 5 << 20
+        stats.process?.virtualMemoryBytes = 6 << 20
+        stats.process?.cpuSecondsTotal = 1.25
+        stats.process?.startTimeSeconds = 1_700_000_000.5
         stats.certificates = [
             CertificateReport(
                 path: "/a.pem", kind: "certificate", names: ["a.edge"], usedBy: ["listener:in"], state: .expired,

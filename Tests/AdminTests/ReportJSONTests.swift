@@ -27,7 +27,7 @@ struct ReportJSONTests {
         #expect(
             Set(stats.keys) == [
                 "node", "version", "uptime_seconds", "listeners", "upstreams", "services", "certificates", "membership",
-                "roster", "stage", "config",
+                "roster", "stage", "config", "process",
             ])
         // There is none, and that is said.
         #expect(stats["membership"] is NSNull)
@@ -42,7 +42,12 @@ struct ReportJSONTests {
                 "received_datagrams_total", "sent_datagrams_total", "received_bytes_total", "sent_bytes_total",
                 "refused_datagrams_total", "refused_messages_total", "read_pauses_total", "unsent_datagrams_total",
                 "accepted_streams_total", "opened_streams_total", "refused_streams_total", "failed_streams_total",
-                "last_known_good", "telemetry", "joined", "probes",
+                "last_known_good", "telemetry", "joined", "probes", "agreement",
+            ])
+        let agreement = try #require(membership["agreement"] as? [String: Any])
+        #expect(
+            Set(agreement.keys) == [
+                "remoras", "unheard", "same_view", "same_config", "differing", "other_config", "sentence",
             ])
         let answered = try #require(membership["probes"] as? [String: Any])
         #expect(
@@ -76,7 +81,7 @@ struct ReportJSONTests {
         #expect(
             Set(probes.keys) == [
                 "sent_total", "answered_total", "late_total", "refused_total", "waits_total", "fleet_picks_total",
-                "local_picks_total", "mean_age_seconds",
+                "local_picks_total", "unreported_picks_total", "alone_picks_total", "mean_age_seconds",
             ])
         #expect(upstream["ring_checksum"] is NSNull)
         let times = try #require(upstream["connect_seconds"] as? [String: Any])
@@ -85,6 +90,7 @@ struct ReportJSONTests {
         #expect(
             Set(endpoint.keys) == [
                 "address", "member", "zone", "state", "reason", "weight", "outstanding", "fleet_outstanding",
+                "fleet_answer_seconds",
                 "connections",
                 "connections_total",
                 "failures_total", "drained_total", "reset_total", "received_bytes_total", "sent_bytes_total",

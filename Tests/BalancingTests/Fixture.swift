@@ -82,8 +82,20 @@ struct Fixture: ~Copyable {
         pick(for: table == nil ? nil : random.next(), excluding: tried)
     }
 
-    mutating func pick(for key: UInt64?, excluding tried: TriedEndpoints = TriedEndpoints()) -> Int? {
-        balancer.pick(for: key, excluding: tried, random: &random).map { adopted[Int($0)] }
+    /// - Parameter since: what sidecars measured before is not used.
+    mutating func pick(
+        for key: UInt64?, excluding tried: TriedEndpoints = TriedEndpoints(), since: Instant? = nil
+    ) -> Int? {
+        balancer.pick(for: key, excluding: tried, since: since, random: &random).map { adopted[Int($0)] }
+    }
+
+    /// Takes in what an endpoint's own sidecar counts.
+    func report(_ endpoint: Int, outstanding: Int, measured: Instant) {
+        cells.report(
+            ReportedLoad(
+                load: EndpointLoad(outstanding: UInt32(outstanding), connections: UInt32(outstanding)),
+                measured: measured),
+            of: endpoints[endpoint])
     }
 
     /// Whose key it is by the table alone, among those for whom `isFit` holds.

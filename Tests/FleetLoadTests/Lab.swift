@@ -62,7 +62,9 @@ struct Lab {
         let from: Int
         let to: Int
         let at: Instant
+        /// Empty where only checksums are told.
         let body: [UInt8]
+        let bodies: [[UInt8]]
 
         var message: LoadMessage? { try? LoadMessage(reading: body.span) }
     }
@@ -70,6 +72,8 @@ struct Lab {
     var cores: [LoadReports]
     var now = start
     var sent: [Sent] = []
+    /// Of a datagram with its layers.
+    var longest = 0
     /// Whether a datagram gets lost.
     var loses: (Sent) -> Bool = { _ in false }
     /// What a node measures.
@@ -99,10 +103,13 @@ struct Lab {
                 cores[index].wake(at: now, into: &datagrams)
                 for datagram in datagrams {
                     guard case .ipv4(let ip, _) = datagram.to else { continue }
-                    let one = Sent(from: index, to: Int(ip.bits - 0x0A00_0000), at: now, body: datagram.body)
+                    let one = Sent(
+                        from: index, to: Int(ip.bits - 0x0A00_0000), at: now, body: datagram.body,
+                        bodies: datagram.bodies)
                     sent.append(one)
+                    longest = max(longest, datagram.length + cores[index].options.packetOverhead)
                     if !loses(one), cores.indices.contains(one.to), !asleep.contains(one.to) {
-                        cores[one.to].receive(one.body.span, at: now)
+                        for body in one.bodies { cores[one.to].receive(body.span, at: now) }
                     }
                 }
                 datagrams.removeAll()

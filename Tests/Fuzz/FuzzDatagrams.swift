@@ -34,6 +34,14 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 
 /// What remoras say of load is read by another core than gossip's: all of it, or nothing.
 private func examine(_ body: [UInt8]) {
+    if let message = try? ChecksumMessage(reading: body.span) {
+        precondition(ChecksumMessage.isOne(body.span), "reads what is none")
+        // Written anew, those that are alike stand together.
+        var bytes: [UInt8] = []
+        ChecksumMessage(message.told).append(to: &bytes)
+        precondition(bytes.count <= body.count, "does not put together what is alike")
+        precondition(bytes.count == ChecksumMessage(message.told).encodedLength, "is not as long as it says")
+    }
     guard let message = try? LoadMessage(reading: body.span) else { return }
     precondition(LoadMessage.isOne(body.span), "reads what is none")
     var bytes: [UInt8] = []

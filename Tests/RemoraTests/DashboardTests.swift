@@ -33,7 +33,7 @@ struct DashboardTests {
                 let event = "upstream out: \(instance.address) is ejected"
                 try page.wait(for: "byId('events').innerText.includes('\(event)')", toBe: "true")
                 // No event tells of numbers; they are asked for again and again.
-                let failures = "document.querySelectorAll('#upstreams tbody td')[9].textContent"
+                let failures = "document.querySelectorAll('#upstreams tbody td')[10].textContent"
                 try page.wait(for: "\(failures) !== '0'", toBe: "true")
                 #expect(try page.value(of: "window.witness") == "here")
                 #expect(page.complaints == [])
@@ -54,6 +54,8 @@ struct DashboardTests {
                     try page.open("http://\(admin)/")
                     try page.wait(for: state, toBe: "alive")
                     try page.wait(for: "byId('link').textContent", toBe: "live")
+                    let agreed = "All 2 remoras have our view of the fleet; all have our upstreams in their configs."
+                    try page.wait(for: "byId('agreement').textContent", toBe: agreed)
                     try page.value(of: "window.witness = 'here'")
                     b.signal(SIGKILL)
                     try page.wait(for: state, toBe: "dead")

@@ -52,10 +52,12 @@ struct FleetTests {
             let table = try RemoraProcess.outcome(of: ["members", "--admin", "\(admin)"])
             #expect(table.ending == .exit(0))
             let lines = table.output.split(separator: "\n")
-            #expect(lines.count == 2)
-            #expect(lines[0].hasPrefix("NAME  ADDRESS"))
-            #expect(lines[1].hasPrefix("solo  \(host):") && lines[1].contains("  alive  "))
-            #expect(lines[1].hasSuffix("remora=1:0,zone=z"))
+            #expect(lines.count == 3)
+            #expect(
+                lines[0].hasPrefix("1 alive; view ") && lines[0].hasSuffix(". No other remora is there to agree with."))
+            #expect(lines[1].hasPrefix("NAME  ADDRESS"))
+            #expect(lines[2].hasPrefix("solo  \(host):") && lines[2].contains("  alive  "))
+            #expect(lines[2].hasSuffix("remora=1:0,zone=z"))
             let json = try RemoraProcess.outcome(of: ["members", "--json", "--admin", "\(admin)"])
             #expect(json.output.hasPrefix(#"{"members":[{"address":"\#(host):"#))
         }

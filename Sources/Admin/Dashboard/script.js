@@ -206,6 +206,7 @@ function drawFleet() {
     ? `${view.alive} alive, ${view.suspect} suspect, ${view.dead} dead, ${view.left} left · view ${view.view_checksum} · local health ${view.health_score} (0 is well)`
       + (view.last_known_good ? " · the view is not believed: an older one is in force" : "")
     : "This node is a member of nothing: its upstreams are those of its config.";
+  say("agreement", view ? view.agreement.sentence : "", view && view.agreement.differing.some(each => each.seconds > 15) ? "warn" : "muted");
   const heaviest = Math.max(1, ...loads.values()), zones = new Map();
   for (const member of [...state.members.values()].sort((a, b) => a.name < b.name ? -1 : 1)) {
     const zone = member.zone || "no zone";
@@ -311,7 +312,7 @@ function spark(label, values) {
 const badness = ["ejected", "failing", "dead", "suspect", "full", "draining", "unlisted", "left", "fit"];
 function drawUpstreams() {
   const columns = [["State", "t", tone], ["Endpoint", "t"], ["Member", "t"], ["Zone", "t wide"], ["Weight", "wide"], ["Outstanding"],
-    ["Fleet's"], ["Connections"], ["New/s"], ["Failures"], ["In/s", "wide"], ["Out/s", "wide"], ["Why", "why"]];
+    ["Fleet's"], ["Answers in", "wide"], ["Connections"], ["New/s"], ["Failures"], ["In/s", "wide"], ["Out/s", "wide"], ["Why", "why"]];
   const cards = state.stats.upstreams.map(upstream => {
     const before = state.before && earlier(state.before.upstreams, other => other.name === upstream.name);
     const old = new Map((before ? before.endpoints : []).map(each => [`${each.address} ${each.member}`, each]));
@@ -327,12 +328,17 @@ function drawUpstreams() {
     const rows = shown.map(each => {
       const then = old.get(`${each.address} ${each.member}`);
       return [each.state, each.address, each.member, each.zone, each.weight, each.outstanding, each.fleet_outstanding,
+        each.fleet_answer_seconds == null ? null : time(each.fleet_answer_seconds),
         each.connections, count(rate(each, then, "connections_total")), count(each.failures_total),
         bytes(rate(each, then, "received_bytes_total")), bytes(rate(each, then, "sent_bytes_total")), each.reason];
     });
     const scroll = make("div", undefined, "scroll");
     scroll.append(table(columns, rows));
-    card.append(title, sparks, scroll);
+    card.append(title, sparks);
+    const picks = upstream.probes;
+    if (picks && picks.fleet_picks_total + picks.local_picks_total) card.append(make("p",
+      `${count(picks.fleet_picks_total)} connections by the fleet's load, ${time(picks.mean_age_seconds)} old on the average; ${count(picks.local_picks_total)} by own counts`, "muted"));
+    card.append(scroll);
     if (found.length > shownEndpoints) {
       const more = make("button", state.open.has(upstream.name) ? "Show the worst" : `Show all ${found.length}`);
       more.type = "button";
