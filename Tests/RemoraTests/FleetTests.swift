@@ -152,15 +152,15 @@ struct FleetTests {
         let offset = 30 + 10 * [nil, 16, 24, 32].firstIndex(of: keyLength)!
         let hosts = (0..<4).map { LoopbackHosts.host(offset + $0) }
         let key = keyLength.map { Data((0..<$0).map { UInt8($0 ^ 0x5A) }).base64EncodedString() }
-        let encryption = key.map { ["-encrypt=\($0)"] } ?? []
+        let options = SerfAgent.tellingOften + (key.map { ["-encrypt=\($0)"] } ?? [])
         let keys = key.map { ", keys: [\"\($0)\"]" } ?? ""
-        try SerfAgent.with("s1", host: hosts[0], encryption + ["-tag", "role=web"]) { s1 in
+        try SerfAgent.with("s1", host: hosts[0], options + ["-tag", "role=web"]) { s1 in
             // Given a remora that joins an agent, and an agent that joins the remora
             let config = FleetConfig(
                 name: "r1", bind: "\(hosts[1]):7946", join: [s1.address], more: keys, node: ", tags: {rack: r7}")
             try withMember(config) { _, admin in
                 let join = ["-join=\(hosts[1]):7946"]
-                try SerfAgent.with("s2", host: hosts[2], encryption + join) { s2 in
+                try SerfAgent.with("s2", host: hosts[2], options + join) { s2 in
                     let all = ["r1": "alive", "s1": "alive", "s2": "alive"]
                     try expect(all, seenBy: admin)
                     for agent in [s1, s2] { try Wait.until(try agent.members(), is: all) }
