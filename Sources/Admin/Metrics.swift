@@ -95,6 +95,28 @@ struct Metrics {
                 }
             }
         }
+        addHandshakes("listener", "with clients", stats.listeners.map { ($0.name, $0.handshakes) }, to: &page)
+    }
+
+    /// - Parameter reports: of whom, by name; those that speak no TLS have no series.
+    private func addHandshakes(
+        _ kind: String, _ with: String, _ reports: [(name: String, handshakes: HandshakesReport?)],
+        to page: inout Exposition
+    ) {
+        let counters: [(name: String, help: String, value: KeyPath<HandshakesReport, UInt64>)] = [
+            ("completed", "gone through to the end", \.completedTotal),
+            ("resumed", "completed with a session of an earlier connection", \.resumedTotal),
+            ("failed", "refused by either side, broken off, or too slow", \.failedTotal),
+        ]
+        for (name, help, value) in counters {
+            page.family(
+                "remora_\(kind)_tls_handshakes_\(name)_total", .counter, "TLS handshakes \(with) that were \(help)."
+            ) {
+                for (subject, handshakes) in reports {
+                    if let handshakes { $0.add(handshakes[keyPath: value], [(kind, subject)]) }
+                }
+            }
+        }
     }
 
     // MARK: Upstreams
@@ -131,6 +153,7 @@ struct Metrics {
         page.family("remora_upstream_retries_total", .counter, "Connections placed once more, on another endpoint.") {
             for upstream in stats.upstreams { $0.add(upstream.retriesTotal, [("upstream", upstream.name)]) }
         }
+        addHandshakes("upstream", "with endpoints", stats.upstreams.map { ($0.name, $0.handshakes) }, to: &page)
     }
 
     private func addDurations(to page: inout Exposition) {

@@ -25,7 +25,16 @@ extension StatsReport {
                 "\(listener.abortedTotal)", HumanUnits.bytes(listener.receivedBytesTotal),
                 HumanUnits.bytes(listener.sentBytesTotal))
         }
-        return table.text(colours: colours)
+        let handshakes = listeners.compactMap { listener in
+            listener.handshakes.map { "\(TextTable.printable(listener.name)): \($0.text)" }
+        }
+        return table.text(colours: colours) + handshakes.joined()
+    }
+}
+
+extension HandshakesReport {
+    fileprivate var text: String {
+        "\(completedTotal) TLS handshakes, \(resumedTotal) of them of a session, and \(failedTotal) that failed\n"
     }
 }
 
@@ -44,7 +53,7 @@ extension UpstreamReport {
         let retries = "\(retriesTotal) \(retriesTotal == 1 ? "retry" : "retries")"
         let ring = ringChecksum.map { "  ring \(TextTable.printable($0))" } ?? ""
         let title = "upstream \(TextTable.printable(name))  \(balance)\(ring)  load \(load)  \(retries)\n"
-        return title + (probes?.text ?? "") + timesText + "\n" + endpointsText(colours)
+        return title + (probes?.text ?? "") + (handshakes?.text ?? "") + timesText + "\n" + endpointsText(colours)
     }
 
     private var timesText: String {

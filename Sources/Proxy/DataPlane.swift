@@ -179,21 +179,21 @@ package final class DataPlane: Sendable {
 
     /// What has come of the handshakes with a listener's clients.
     /// - Parameter listener: its number.
-    package func handshakes(ofListener listener: Int) -> HandshakeCounts {
+    package func handshakes(ofListener listener: Int) -> HandshakesReport {
         func sum(_ column: ListenerColumn) -> UInt64 { count(column, listener: listener) }
-        return HandshakeCounts(
-            completed: sum(.handshakesTotal), resumed: sum(.handshakesResumedTotal), failed: sum(.handshakesFailedTotal)
-        )
+        return HandshakesReport(
+            completedTotal: sum(.handshakesTotal), resumedTotal: sum(.handshakesResumedTotal),
+            failedTotal: sum(.handshakesFailedTotal))
     }
 
     /// What has come of the handshakes with an upstream's endpoints.
-    package func handshakes(ofUpstream place: Int) -> HandshakeCounts {
+    package func handshakes(ofUpstream place: Int) -> HandshakesReport {
         func sum(_ column: UpstreamColumn) -> UInt64 {
             desks.reduce(0) { $0 &+ $1.upstreams.read(row: place, column: column.rawValue) }
         }
-        return HandshakeCounts(
-            completed: sum(.handshakesTotal), resumed: sum(.handshakesResumedTotal), failed: sum(.handshakesFailedTotal)
-        )
+        return HandshakesReport(
+            completedTotal: sum(.handshakesTotal), resumedTotal: sum(.handshakesResumedTotal),
+            failedTotal: sum(.handshakesFailedTotal))
     }
 
     // MARK: Another config
@@ -438,6 +438,9 @@ extension DataPlane {
         report.abortedTotal = sum(.abortedTotal)
         report.receivedBytesTotal = sum(.receivedBytesTotal)
         report.sentBytesTotal = sum(.sentBytesTotal)
+        if contexts.withLock({ $0.listeners[listener.options.name] != nil }) {
+            report.handshakes = handshakes(ofListener: listener.number)
+        }
         return report
     }
 
@@ -460,6 +463,9 @@ extension DataPlane {
             return String(repeating: "0", count: 16 - digits.count) + digits
         }
         report.probes = probes(of: row)
+        if contexts.withLock({ $0.upstreams[snapshot.options.name] != nil }) {
+            report.handshakes = handshakes(ofUpstream: row)
+        }
         report.connectSeconds = distribution(\.connectTimes)
         report.firstByteSeconds = distribution(\.firstByteTimes)
         report.lifetimeSeconds = distribution(\.lifetimes)

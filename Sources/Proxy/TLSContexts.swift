@@ -44,22 +44,6 @@ package struct TLSContexts: Sendable {
     package static let none = TLSContexts()
 }
 
-/// What has come of TLS handshakes, of all workers together.
-package struct HandshakeCounts: Hashable, Sendable {
-    /// Those that were gone through to the end.
-    package var completed: UInt64
-    /// Of ``completed``, those of a session of an earlier connection.
-    package var resumed: UInt64
-    /// Those that either side refused, or that broke off or took too long.
-    package var failed: UInt64
-
-    package init(completed: UInt64, resumed: UInt64, failed: UInt64) {
-        self.completed = completed
-        self.resumed = resumed
-        self.failed = failed
-    }
-}
-
 // MARK: - What workers see
 
 /// The contexts by the numbers that workers know listeners and upstreams by.

@@ -81,12 +81,48 @@ package struct ListenerReport: Codable, Hashable, Sendable {
     package var abortedTotal: UInt64 = 0
     package var receivedBytesTotal: UInt64 = 0
     package var sentBytesTotal: UInt64 = 0
+    /// Nil where clients' connections are taken as they come.
+    package var handshakes: HandshakesReport?
 
     package init(name: String, address: String, upstream: String, state: State) {
         self.name = name
         self.address = address
         self.upstream = upstream
         self.state = state
+    }
+}
+
+extension ListenerReport {
+    /// Writes `handshakes` as null where there are none.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(address, forKey: .address)
+        try container.encode(upstream, forKey: .upstream)
+        try container.encode(state, forKey: .state)
+        try container.encode(connections, forKey: .connections)
+        try container.encode(connectionsTotal, forKey: .connectionsTotal)
+        try container.encode(refusedTotal, forKey: .refusedTotal)
+        try container.encode(abortedTotal, forKey: .abortedTotal)
+        try container.encode(receivedBytesTotal, forKey: .receivedBytesTotal)
+        try container.encode(sentBytesTotal, forKey: .sentBytesTotal)
+        try container.encode(handshakes, forKey: .handshakes)
+    }
+}
+
+/// What has come of TLS handshakes with a listener's clients, or with an upstream's endpoints.
+package struct HandshakesReport: Codable, Hashable, Sendable {
+    /// Those that were gone through to the end.
+    package var completedTotal: UInt64
+    /// Of ``completedTotal``, those of a session of an earlier connection.
+    package var resumedTotal: UInt64
+    /// Those that either side refused, or that broke off or took too long.
+    package var failedTotal: UInt64
+
+    package init(completedTotal: UInt64, resumedTotal: UInt64, failedTotal: UInt64) {
+        self.completedTotal = completedTotal
+        self.resumedTotal = resumedTotal
+        self.failedTotal = failedTotal
     }
 }
 
@@ -99,6 +135,8 @@ package struct UpstreamReport: Codable, Hashable, Sendable {
     package var retriesTotal: UInt64 = 0
     /// Nil while nobody was asked for their load.
     package var probes: ProbesReport?
+    /// Nil where endpoints are spoken to plainly.
+    package var handshakes: HandshakesReport?
     package var connectSeconds = QuantilesReport()
     package var firstByteSeconds = QuantilesReport()
     package var lifetimeSeconds = QuantilesReport()
@@ -113,7 +151,7 @@ package struct UpstreamReport: Codable, Hashable, Sendable {
 }
 
 extension UpstreamReport {
-    /// Writes `ring_checksum` and `probes` as null where there are none.
+    /// Writes `ring_checksum`, `probes` and `handshakes` as null where there are none.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
@@ -122,6 +160,7 @@ extension UpstreamReport {
         try container.encode(ringChecksum, forKey: .ringChecksum)
         try container.encode(retriesTotal, forKey: .retriesTotal)
         try container.encode(probes, forKey: .probes)
+        try container.encode(handshakes, forKey: .handshakes)
         try container.encode(connectSeconds, forKey: .connectSeconds)
         try container.encode(firstByteSeconds, forKey: .firstByteSeconds)
         try container.encode(lifetimeSeconds, forKey: .lifetimeSeconds)

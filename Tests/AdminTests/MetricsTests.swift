@@ -30,6 +30,10 @@ struct MetricsTests {
             #"remora_build_info{version="0.1.0",node="edge-001"} 1"#, "remora_ready 1", "remora_live 0",
             #"remora_listener_open_connections{listener="ingest-out"} 3"#,
             #"remora_listener_state{listener="ingest-out",state="listening"} 1"#,
+            #"remora_listener_tls_handshakes_completed_total{listener="ingest-out"} 20"#,
+            #"remora_listener_tls_handshakes_resumed_total{listener="ingest-out"} 19"#,
+            #"remora_listener_tls_handshakes_failed_total{listener="ingest-out"} 3"#,
+            #"remora_upstream_tls_handshakes_completed_total{upstream="ingest"} 4"#,
             #"remora_listener_state{listener="ingest-out",state="failing"} 0"#,
             #"remora_upstream_endpoints{upstream="ingest",state="ejected"} 1"#,
             #"remora_endpoint_fit{upstream="ingest",endpoint="unix:/run/a.sock",member="edge-017",zone="pacific"} 0"#,
@@ -140,6 +144,8 @@ extension StatsReport {
         stats.upstreams[0].connectSeconds.buckets[1] = 3
         stats.upstreams[0].connectSeconds.buckets[25] = 1
         stats.upstreams[0].connectSeconds.sum = 0.5
+        stats.upstreams[0].handshakes = HandshakesReport(completedTotal: 4, resumedTotal: 2, failedTotal: 1)
+        stats.listeners[0].handshakes = HandshakesReport(completedTotal: 20, resumedTotal: 19, failedTotal: 3)
         stats.upstreams[0].lifetimeSeconds.buckets[0] = 1
         stats.upstreams[0].lifetimeSeconds.buckets[5] = 3
         var membership = MembershipReport()

@@ -42,6 +42,17 @@ struct ReportTextTests {
         #expect(report.text.contains("; picks 9 by fleet load (mean age 3.1 ms), 1 by own counts; "))
     }
 
+    @Test("Where TLS is spoken, a line says what came of its handshakes")
+    func handshakes() {
+        var report = StatsReport.example
+        let counts = HandshakesReport(completedTotal: 20, resumedTotal: 19, failedTotal: 3)
+        report.listeners[0].handshakes = counts
+        report.upstreams[0].handshakes = counts
+        let line = "20 TLS handshakes, 19 of them of a session, and 3 that failed\n"
+        #expect(report.text.contains("512 B\ningest-out: \(line)\nupstream "))
+        #expect(report.text.contains("  1 retry\n\(line)TIME "))
+    }
+
     @Test("A remora without listeners or endpoints says so")
     func empty() {
         var report = StatsReport.example

@@ -4,12 +4,12 @@
 // gives the socket as many bytes of them as it likes. It speaks TLS 1.2 and 1.3, with a certificate on either side.
 
 import Foundation
+@testable import Proxy
 import Reactor
+import Stats
 import TLS
 import Testing
 import Vocabulary
-
-@testable import Proxy
 
 /// How a peer leaves its handshake.
 private enum Leaving: String, CaseIterable, Sendable {
@@ -159,7 +159,7 @@ extension DataPlaneBehaviour {
             _ = try program.line(with: "over")
             #expect(remora.settles())
             let counts = remora.plane.handshakes(ofListener: 0)
-            #expect(counts == HandshakeCounts(completed: 0, resumed: 0, failed: UInt64(failed)))
+            #expect(counts == HandshakesReport(completedTotal: 0, resumedTotal: 0, failedTotal: UInt64(failed)))
             #expect(eventually { descriptors(touching: port) == before })
             #expect(!endpoint.hasCaller)
             // And none of them takes a place: as many as may be under way are, if there is time for it, and all go on
@@ -203,7 +203,7 @@ extension DataPlaneBehaviour {
             #expect(remora.endpoints[0].failuresTotal == UInt64(count))
             #expect(
                 remora.plane.handshakes(ofUpstream: 0)
-                    == HandshakeCounts(completed: 0, resumed: 0, failed: UInt64(count)))
+                    == HandshakesReport(completedTotal: 0, resumedTotal: 0, failedTotal: UInt64(count)))
             // Python's own sockets are in its process: these would all be ours.
             #expect(eventually { descriptors(touching: port).isEmpty })
         }

@@ -65,13 +65,13 @@ extension DataPlaneBehaviour {
                 return answers
             }
             for client in clients { try client.shakeHands() }
-            #expect(eventually { remora.plane.handshakes(ofListener: 0).completed == UInt64(count + 1) })
+            #expect(eventually { remora.plane.handshakes(ofListener: 0).completedTotal == UInt64(count + 1) })
             isOver.set()
             // Then every one of them is through, and it had an answer after every few handshakes
             #expect(try answers.value() > count / 50)
             try echo.value()
             #expect(remora.plane.connections == count + 1)
-            #expect(remora.plane.handshakes(ofListener: 0).failed == 0)
+            #expect(remora.plane.handshakes(ofListener: 0).failedTotal == 0)
             for client in clients { client.wire.close() }
             steady.wire.close()
             served.close()

@@ -1,12 +1,12 @@
 // Handshakes with clients and endpoints: who is let in, who is told what, and what a flood of them costs others.
 
 import Glibc
+@testable import Proxy
+import Stats
 import TLS
 import Testing
 import Upstreams
 import Vocabulary
-
-@testable import Proxy
 
 extension DataPlaneBehaviour {
     @Suite("Handshakes with clients")
@@ -66,7 +66,7 @@ extension DataPlaneBehaviour {
             #expect(notice.peer != nil)
             #expect(remora.settles())
             #expect(remora.listener.refusedTotal == 1)
-            #expect(remora.plane.handshakes(ofListener: 0) == HandshakeCounts(completed: 0, resumed: 0, failed: 1))
+            #expect(remora.plane.handshakes(ofListener: 0) == HandshakesReport(completedTotal: 0, resumedTotal: 0, failedTotal: 1))
         }
 
         @Test("Who looks whether the port is open is not worth a word")
@@ -76,7 +76,7 @@ extension DataPlaneBehaviour {
             try remora.connect().endStream()
             #expect(remora.settles())
             #expect(remora.noticesReach([]))
-            #expect(remora.plane.handshakes(ofListener: 0).failed == 0)
+            #expect(remora.plane.handshakes(ofListener: 0).failedTotal == 0)
         }
 
         @Test("A client that does not get on with its handshake is closed after the time for it")
@@ -186,7 +186,7 @@ extension DataPlaneBehaviour {
                 try client.endStream()
                 _ = client.receiveToEnd()
             }
-            #expect(remora.plane.handshakes(ofListener: 0) == HandshakeCounts(completed: 20, resumed: 19, failed: 0))
+            #expect(remora.plane.handshakes(ofListener: 0) == HandshakesReport(completedTotal: 20, resumedTotal: 19, failedTotal: 0))
         }
 
         @Test("A new certificate is for new connections, and those that are there go on")
@@ -317,7 +317,7 @@ extension DataPlaneBehaviour {
             #expect(notice.kind == .handshakeFailed && notice.fault == nil)
             #expect(notice.observation?.kind == .timedOut)
             #expect(remora.settles())
-            #expect(remora.plane.handshakes(ofUpstream: 0).failed == 1)
+            #expect(remora.plane.handshakes(ofUpstream: 0).failedTotal == 1)
             held.close()
         }
 
@@ -338,7 +338,7 @@ extension DataPlaneBehaviour {
                 _ = client.awaitEnd()
             }
             #expect(remora.settles())
-            #expect(remora.plane.handshakes(ofUpstream: 0) == HandshakeCounts(completed: 20, resumed: 18, failed: 0))
+            #expect(remora.plane.handshakes(ofUpstream: 0) == HandshakesReport(completedTotal: 20, resumedTotal: 18, failedTotal: 0))
         }
 
         @Test("Our own certificate is shown, and an endpoint that refuses it is told of in its words")

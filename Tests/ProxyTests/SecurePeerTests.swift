@@ -1,11 +1,11 @@
 // Programs of others at either end of a sidecar that speaks TLS.
 
 import Foundation
+@testable import Proxy
+import Stats
 import TLS
 import Testing
 import Vocabulary
-
-@testable import Proxy
 
 extension DataPlaneBehaviour {
     @Suite("Others' TLS through a sidecar")
@@ -79,7 +79,7 @@ extension DataPlaneBehaviour {
                 try client.endStream()
             }
             #expect(remora.settles())
-            #expect(remora.plane.handshakes(ofUpstream: 0) == HandshakeCounts(completed: 3, resumed: 2, failed: 0))
+            #expect(remora.plane.handshakes(ofUpstream: 0) == HandshakesReport(completedTotal: 3, resumedTotal: 2, failedTotal: 0))
         }
     }
 }
