@@ -1,5 +1,5 @@
 import Reactor
-package import Vocabulary
+import Vocabulary
 
 /// Waits until something holds.
 package enum Patience {

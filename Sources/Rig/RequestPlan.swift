@@ -8,7 +8,7 @@
 // Not taken: service times drawn by the instances, which differ as soon as two subjects choose differently.
 
 import Glibc
-package import Vocabulary
+import Vocabulary
 
 /// The instances of a fleet, as queues.
 package struct FleetShape: Equatable, Sendable {

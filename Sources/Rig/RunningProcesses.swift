@@ -1,5 +1,5 @@
-// All that a run has started, so that none outlives it: on success, on an error, on a signal; and where the run itself is
-// killed, as all are started by one thread that lasts as long as it (``ChildProcess``).
+// All that a run has started, so that none outlives it: on success, on an error, on a signal; and where the run itself
+// is killed, as all are started by one thread that lasts as long as it (``ChildProcess``).
 
 package import Foundation
 import Glibc
