@@ -28,6 +28,7 @@ let package = Package(
     targets: [
         // C, each behind one Swift module.
         .target(name: "CEpoll", path: "CModules/CEpoll", cSettings: [.define("_GNU_SOURCE")]),
+        .target(name: "CProcess", path: "CModules/CProcess", cSettings: [.define("_GNU_SOURCE")]),
         .systemLibrary(
             name: "COpenSSL", path: "CModules/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
@@ -78,10 +79,12 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "Balancing", "FleetLoad"]),
+        // Beside the proxy: what the demo and the trials of fleets share.
+        core("Rig", ["CProcess", "Vocabulary", "Reactor"]),
         .executableTarget(
             name: "remora",
             dependencies: [
-                "Node", "Simulation", "Config", "Admin", "Stats", "TLS", "Vocabulary",
+                "Node", "Simulation", "Config", "Admin", "Stats", "TLS", "Vocabulary", "Reactor", "Rig",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -101,7 +104,7 @@ let package = Package(
         .executableTarget(
             name: "fleet-trial",
             dependencies: [
-                "Vocabulary", "Stats", "Reactor", "Admin",
+                "Vocabulary", "Stats", "Reactor", "Admin", "Rig",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -132,12 +135,13 @@ let package = Package(
             ]),
         tests("ConfigTests", ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores"]),
         tests("AdminTests", ["Admin"]),
-        tests("FleetTrialTests", ["fleet-trial", "Vocabulary", "Reactor"]),
+        tests("RigTests", ["Rig", "Vocabulary", "Reactor"]),
+        tests("FleetTrialTests", ["fleet-trial", "Rig", "Vocabulary", "Reactor"]),
         tests(
             "RemoraTests",
             [
                 "Node", "remora", "Vocabulary", "Stats", "Gossip", "GossipWire", "GossipNet", "Serf", "TLS",
-                "Upstreams", "FleetLoad", "HealthChecks", "Config", "Reactor", "Proxy", "Admin",
+                "Upstreams", "FleetLoad", "HealthChecks", "Config", "Reactor", "Proxy", "Admin", "Rig",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ]
@@ -147,9 +151,9 @@ let package = Package(
 // Building the rest twice more would take longer than running it.
 if Context.environment["REMORA_CORES"] != nil {
     let outer: Set = [
-        "Config", "Stores", "Admin", "Node", "Simulation", "remora", "pick-benchmark", "ring-benchmark",
-        "discovery-benchmark", "wire-benchmark", "tls-benchmark", "fleet-trial", "SerfTests", "SimulationTests",
-        "StoresTests", "ConfigTests", "AdminTests", "FleetTrialTests", "RemoraTests",
+        "Config", "Stores", "Admin", "Node", "Simulation", "CProcess", "Rig", "remora", "pick-benchmark",
+        "ring-benchmark", "discovery-benchmark", "wire-benchmark", "tls-benchmark", "fleet-trial", "SerfTests",
+        "SimulationTests", "StoresTests", "ConfigTests", "AdminTests", "RigTests", "FleetTrialTests", "RemoraTests",
     ]
     package.products = []
     package.dependencies = []

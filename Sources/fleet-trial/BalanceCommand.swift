@@ -1,4 +1,5 @@
 import ArgumentParser
+import Rig
 import Vocabulary
 
 /// Measures what the choice of an endpoint is worth: latency under the same requests, for remora and for HAProxy.
@@ -89,7 +90,7 @@ struct BalanceCommand: AsyncParsableCommand {
         let haproxy = try BalanceFleet.haproxy(processes)
         let options = options(hasHAProxy: haproxy != nil)
         if haproxy == nil, !short { StandardOutput.complain("there is no haproxy here, so its columns are left out") }
-        guard !options.subjects.isEmpty else { throw TrialFailure(description: "none of the subjects is here") }
+        guard !options.subjects.isEmpty else { throw RunFailure(description: "none of the subjects is here") }
         let program = FleetOptions(remora: try FleetOptions.remora(at: remora), profile: .local)
         let fleet = try BalanceFleet(
             nodes: options.nodes, programs: Set(options.subjects.map(\.program)), haproxy: haproxy, remora: program,

@@ -10,6 +10,7 @@
 import Foundation
 import Glibc
 import Reactor
+import Rig
 import Vocabulary
 
 final class BalanceFleet {
@@ -64,7 +65,7 @@ final class BalanceFleet {
             return true
         }
         guard took != nil else {
-            throw TrialFailure(description: "the fleet is not complete after \(limit.seconds(0)) s")
+            throw RunFailure(description: "the fleet is not complete after \(limit.seconds(0)) s")
         }
         if programs.contains(.haproxy) { try partHAProxies() }
     }
@@ -84,10 +85,10 @@ final class BalanceFleet {
     /// - Throws: where somebody has ended who should not.
     func check() throws {
         let crashes = fleet.crashes()
-        guard crashes.isEmpty else { throw TrialFailure(description: crashes.joined(separator: "\n")) }
+        guard crashes.isEmpty else { throw RunFailure(description: crashes.joined(separator: "\n")) }
         for (node, process) in zip(nodes, haproxies) where process.hasEnded {
             let log = (try? String(contentsOf: fleet.file(node, "haproxy.log"), encoding: .utf8)) ?? ""
-            throw TrialFailure(description: "haproxy of \(node.name) ended by itself:\n\(log.suffix(1000))")
+            throw RunFailure(description: "haproxy of \(node.name) ended by itself:\n\(log.suffix(1000))")
         }
     }
 
@@ -143,7 +144,7 @@ final class BalanceFleet {
     }
 
     private func startHAProxy(at node: ServiceNode) throws -> ChildProcess {
-        guard let haproxy else { throw TrialFailure(description: "there is no haproxy here") }
+        guard let haproxy else { throw RunFailure(description: "there is no haproxy here") }
         // Its random draws from a hash ring with 16 points for each unit of weight. With the default weight, 1, instances
         // get 0.7 to 1.5 times their share: it is measured at its best.
         let servers = nodes.map { "    server \($0.name) \(fleet.instanceAddress(of: $0)) weight 100" }

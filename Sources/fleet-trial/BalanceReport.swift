@@ -1,6 +1,7 @@
 // What a comparison of balancers has shown, as text for people and as JSON for machines.
 
 import Admin
+import Rig
 import Vocabulary
 
 struct BalanceReport: Encodable {

@@ -4,6 +4,7 @@
 // given in a round is the same for all of them: seed, round and load make the plan.
 
 import Reactor
+import Rig
 import Vocabulary
 
 struct BalanceOptions: Sendable {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Reactor
+import Rig
 import Vocabulary
 
 /// Kills, stops and restarts members at random, and shows that the fleet comes out of it with one view.
@@ -34,8 +35,8 @@ struct ChaosCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        guard remoras >= 0, agents >= 0, (2...TrialAddresses.capacity).contains(remoras + agents) else {
-            throw ValidationError("a fleet has 2 to \(TrialAddresses.capacity) members")
+        guard remoras >= 0, agents >= 0, (2...OwnAddresses.capacity).contains(remoras + agents) else {
+            throw ValidationError("a fleet has 2 to \(OwnAddresses.capacity) members")
         }
         guard seconds > 0, patience > 0 else { throw ValidationError("--seconds and --patience are above zero") }
     }

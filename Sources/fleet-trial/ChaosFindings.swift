@@ -1,5 +1,6 @@
 // What the logs of a fleet say of a run: when deaths were noticed, and who was held for dead that was not.
 
+import Rig
 import Vocabulary
 
 /// A disturbance as it came to pass.

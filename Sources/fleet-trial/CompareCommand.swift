@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Rig
 import Vocabulary
 
 /// Measures fleets of Serf agents and of remoras, one after the other, and prints one table for each size.
@@ -50,8 +51,8 @@ struct CompareCommand: AsyncParsableCommand {
     }
 
     func validate() throws {
-        for size in sizes where !(2...TrialAddresses.capacity - trials).contains(size) {
-            throw ValidationError("--members \(size) is out of range; write 2 to \(TrialAddresses.capacity - trials)")
+        for size in sizes where !(2...OwnAddresses.capacity - trials).contains(size) {
+            throw ValidationError("--members \(size) is out of range; write 2 to \(OwnAddresses.capacity - trials)")
         }
         guard patience > 0, settle >= 0, rest > 0, (0...100).contains(trials) else {
             throw ValidationError("times are above zero, and --trials at most 100")

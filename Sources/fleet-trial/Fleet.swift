@@ -3,6 +3,7 @@
 import Admin
 import Foundation
 import Glibc
+import Rig
 import Stats
 import Vocabulary
 
@@ -36,7 +37,7 @@ final class Fleet {
         precondition((1...programs.count).contains(seeds), "a fleet has a seed")
         self.options = options
         self.processes = processes
-        let addresses = TrialAddresses(process: Int(getpid()))
+        let addresses = OwnAddresses(process: Int(getpid()))
         members = programs.enumerated().map { number, program in
             Member(number: number, program: program, host: addresses.host(number))
         }
@@ -115,7 +116,7 @@ final class Fleet {
                 admin: "\(member.host):9901"
 
                 """
-            let file = processes.directory.appending(path: "\(member.name).yaml").path
+            let file = try processes.directory().appending(path: "\(member.name).yaml").path
             try text.write(toFile: file, atomically: false, encoding: .utf8)
             return ["run", "--config", file, "--threads", "1"]
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Rig
 
 /// What every trial is told of its members.
 struct FleetArguments: ParsableArguments {
@@ -29,7 +30,7 @@ extension FleetOptions {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let path = path ?? URL(fileURLWithPath: own).deletingLastPathComponent().appending(path: "remora").path
         guard FileManager.default.isExecutableFile(atPath: path) else {
-            throw TrialFailure(
+            throw RunFailure(
                 description: "no remora at \(path); build it with: swift build -c release --product remora")
         }
         return path

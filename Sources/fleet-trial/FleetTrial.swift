@@ -14,6 +14,7 @@
 // `log-lines → sightings` and `schedule → disturbances → findings` are values, tested without a process.
 
 import ArgumentParser
+import Rig
 
 @main
 struct FleetTrial: AsyncParsableCommand {
@@ -42,14 +43,9 @@ extension AsyncParsableCommand {
     func trying<Result>(_ trial: () async throws -> Result) async throws -> Result {
         do {
             return try await trial()
-        } catch let failure as TrialFailure {
+        } catch let failure as RunFailure {
             StandardOutput.complain("fleet-trial: \(failure)")
             throw TrialExit.unavailable
         }
     }
-}
-
-/// What kept a run from showing anything, in words for whoever started it.
-struct TrialFailure: Error, CustomStringConvertible {
-    let description: String
 }

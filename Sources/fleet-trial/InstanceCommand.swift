@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Reactor
+import Rig
 import Vocabulary
 
 /// An instance of a service under test: a small server of HTTP/1.1 that says who it is, and writes down which requests
@@ -34,7 +35,7 @@ struct InstanceCommand: ParsableCommand {
         let listener = try Kernel.bind(try SocketAddress(parsing: address), sharingPort: false)
         try Kernel.listen(listener)
         let journal = unsafe open(self.journal, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
-        guard journal >= 0 else { throw TrialFailure(description: "\(self.journal) cannot be written") }
+        guard journal >= 0 else { throw RunFailure(description: "\(self.journal) cannot be written") }
         var connections: [Connection] = []
         var random = SeededRandom(seed: seed)
         while true {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Reactor
+import Rig
 import Vocabulary
 
 /// Cuts one node off from all others, and takes a fleet down to a tenth: the first is not to be believed, the second is.

@@ -2,6 +2,7 @@
 
 import Foundation
 import Reactor
+import Rig
 import Stats
 import Vocabulary
 
@@ -32,7 +33,7 @@ struct IsolationRun {
         let observer = observer
         let took = try await Patience.wait(.seconds(60)) { await fleet.areFit(fleet.nodes, at: observer) }
         guard let took else {
-            throw TrialFailure(
+            throw RunFailure(
                 description: "the fleet is not complete after a minute\n" + fleet.crashes().joined(separator: "\n"))
         }
         say("\(fleet.nodes.count) nodes, complete after \(took.seconds(1)) s")

@@ -4,6 +4,7 @@
 // is read from logs or is the kernel's.
 
 import Reactor
+import Rig
 import Vocabulary
 
 struct MeasuredFleet {

@@ -1,5 +1,6 @@
 // One member of a fleet under test: a program, its place, and the process that is it now.
 
+import Rig
 import Vocabulary
 
 final class Member {

@@ -6,6 +6,7 @@
 
 import Foundation
 import Glibc
+import Rig
 
 enum OwnNetwork {
     /// Runs this program again in namespaces of its own, with the same arguments and `flag`.
@@ -29,7 +30,7 @@ enum OwnNetwork {
             """.split(separator: "\n").joined(separator: "; ")
         for (program, arguments) in [("ip", ["link", "set", "lo", "up"]), ("nft", [rules])] {
             guard try processes.output(of: program, arguments) != nil else {
-                throw TrialFailure(
+                throw RunFailure(
                     description: "\(program) \(arguments.joined(separator: " ")) failed; it takes the packages "
                         + "iproute2 and nftables, and root or user namespaces")
             }
@@ -50,7 +51,7 @@ struct SentDatagrams {
 
     init(_ processes: RunningProcesses) throws {
         guard let text = try processes.output(of: "nft", ["-j", "list", "set", "inet", "trial", "sent"]) else {
-            throw TrialFailure(description: "the kernel's counters cannot be read")
+            throw RunFailure(description: "the kernel's counters cannot be read")
         }
         try self.init(json: text)
     }

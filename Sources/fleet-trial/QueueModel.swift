@@ -6,6 +6,7 @@
 // the network nor the machine.
 
 import Glibc
+import Rig
 import Vocabulary
 
 enum ModelPolicy: CaseIterable, Sendable {

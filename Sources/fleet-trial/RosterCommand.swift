@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Reactor
+import Rig
 import Stats
 import Vocabulary
 
@@ -57,14 +58,14 @@ struct RosterCommand: AsyncParsableCommand {
         try etcd.start()
         for node in members {
             guard try await Patience.wait(Self.patience, until: { try etcd.list(node.name) }) != nil else {
-                throw TrialFailure(description: "etcd takes no keys; it is Debian's etcd-server and etcd-client")
+                throw RunFailure(description: "etcd takes no keys; it is Debian's etcd-server and etcd-client")
             }
             try fleet.start(node)
         }
         let callers = [members[3], members[7], members[11]]
         guard try await Patience.wait(.seconds(60), until: { await fleet.areFit(members, at: callers[0]) }) != nil
         else {
-            throw TrialFailure(
+            throw RunFailure(
                 description: "the fleet is not complete after a minute\n" + fleet.crashes().joined(separator: "\n"))
         }
         var rate = RequestLoad.Rate()

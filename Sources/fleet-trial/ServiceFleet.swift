@@ -4,6 +4,7 @@ import Admin
 import Foundation
 import Glibc
 import Reactor
+import Rig
 import Stats
 import Vocabulary
 
@@ -247,20 +248,5 @@ final class ServiceFleet {
     func journal(of node: ServiceNode) -> Set<Int> {
         let text = (try? String(contentsOf: file(node, "journal"), encoding: .utf8)) ?? ""
         return Set(text.split(separator: "\n").compactMap { Int($0) })
-    }
-}
-
-/// Waits until something holds.
-enum Patience {
-    /// - Returns: how long it took; nil: it did not hold in time.
-    static func wait(
-        _ limit: Duration, asking period: Duration = .milliseconds(50), until holds: () async throws -> Bool
-    ) async throws -> Duration? {
-        let start = Kernel.now()
-        while true {
-            if try await holds() { return Kernel.now() - start }
-            guard Kernel.now() - start < limit else { return nil }
-            try await Task.sleep(for: period)
-        }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Rig
 import Vocabulary
 
 /// Sends real requests through a fleet while something befalls one of its nodes, and counts what is lost.

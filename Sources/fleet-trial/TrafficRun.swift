@@ -2,6 +2,7 @@
 
 import Glibc
 import Reactor
+import Rig
 import Stats
 import Vocabulary
 
@@ -53,7 +54,7 @@ struct TrafficRun {
     mutating func start() async throws {
         for node in first { try fleet.start(node) }
         guard let took = try await settled(within: .seconds(60)) else {
-            throw TrialFailure(
+            throw RunFailure(
                 description: "the fleet is not complete after a minute\n" + fleet.crashes().joined(separator: "\n"))
         }
         say("complete after \(took.seconds(1)) s")
@@ -62,7 +63,7 @@ struct TrafficRun {
     private func settled(within limit: Duration) async throws -> Duration? {
         try await Patience.wait(limit) {
             let crashes = fleet.crashes()
-            guard crashes.isEmpty else { throw TrialFailure(description: crashes.joined(separator: "\n")) }
+            guard crashes.isEmpty else { throw RunFailure(description: crashes.joined(separator: "\n")) }
             for caller in callers where !(await fleet.areFit(present, at: caller)) { return false }
             return true
         }

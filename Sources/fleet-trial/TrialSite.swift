@@ -11,6 +11,7 @@
 
 import Foundation
 import Glibc
+import Rig
 
 struct TrialSite {
     enum Kind {
@@ -25,7 +26,7 @@ struct TrialSite {
     /// Where nodes reach what stands beside the fleet.
     let outside: String
     private let processes: RunningProcesses
-    private let addresses = TrialAddresses(process: Int(getpid()))
+    private let addresses = OwnAddresses(process: Int(getpid()))
 
     /// Whether this process may make namespaces.
     static func allowsNamespaces(_ processes: RunningProcesses) throws -> Bool {
@@ -42,8 +43,8 @@ struct TrialSite {
         self.processes = processes
         switch kind {
         case .loopback:
-            outside = addresses.host(TrialAddresses.capacity - 1)
-            directory = processes.directory
+            outside = addresses.host(OwnAddresses.capacity - 1)
+            directory = try processes.directory()
         case .namespaces:
             outside = "10.77.0.254"
             directory = URL(filePath: "/run/trial")
@@ -113,7 +114,7 @@ struct TrialSite {
 
     private func run(_ script: String) throws {
         guard try processes.output(of: "sh", ["-c", script]) != nil else {
-            throw TrialFailure(
+            throw RunFailure(
                 description: "this failed: \(script); it takes the packages iproute2 and nftables, and root or user "
                     + "namespaces")
         }

@@ -16,8 +16,9 @@ struct Remora: AsyncParsableCommand {
             """,
         version: "\(Version.current) (\(OpenSSL.version))",
         subcommands: [
-            RunCommand.self, CheckCommand.self, MembersCommand.self, UpstreamsCommand.self, StatsCommand.self,
-            TopCommand.self, ExplainCommand.self, WaitCommand.self, DrainCommand.self, UndrainCommand.self,
-            ReloadCommand.self, SupportCommand.self, KeygenCommand.self, SchemaCommand.self, SimulateCommand.self,
+            RunCommand.self, CheckCommand.self, DemoCommand.self, MembersCommand.self, UpstreamsCommand.self,
+            StatsCommand.self, TopCommand.self, ExplainCommand.self, WaitCommand.self, DrainCommand.self,
+            UndrainCommand.self, ReloadCommand.self, SupportCommand.self, KeygenCommand.self,
+            SchemaCommand.self, SimulateCommand.self,
         ])
 }

@@ -3,6 +3,7 @@
 import Testing
 import Vocabulary
 
+@testable import Rig
 @testable import fleet_trial
 
 @Suite("Requests lost in traffic")

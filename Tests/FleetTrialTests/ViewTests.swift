@@ -3,6 +3,7 @@
 import Testing
 import Vocabulary
 
+@testable import Rig
 @testable import fleet_trial
 
 @Suite("Views and figures")
@@ -78,10 +79,10 @@ struct ViewTests {
 
     @Test("Addresses of one run differ, and those of processes with near ids do too")
     func addresses() {
-        let own = (0..<TrialAddresses.capacity).map(TrialAddresses(process: 4711).host)
+        let own = (0..<OwnAddresses.capacity).map(OwnAddresses(process: 4711).host)
         #expect(Set(own).count == own.count)
         for other in [4712, 4961, 5211] {
-            #expect(Set(own).isDisjoint(with: (0..<TrialAddresses.capacity).map(TrialAddresses(process: other).host)))
+            #expect(Set(own).isDisjoint(with: (0..<OwnAddresses.capacity).map(OwnAddresses(process: other).host)))
         }
     }
 }

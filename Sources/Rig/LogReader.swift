@@ -7,18 +7,18 @@
 import Glibc
 import Reactor
 import Synchronization
-import Vocabulary
+package import Vocabulary
 
 /// Somebody's word about a member.
-struct Sighting: Equatable, Sendable {
+package struct Sighting: Equatable, Sendable {
     /// The number of the one whose log it is.
-    let observer: Int
-    let subject: String
-    let news: News
-    let at: Instant
+    package let observer: Int
+    package let subject: String
+    package let news: News
+    package let at: Instant
 }
 
-final class LogReader: Sendable {
+package final class LogReader: Sendable {
     /// Sightings that are kept; a fleet of 250 that starts makes 62,500. What comes later is counted, and lost.
     static let capacity = 4_000_000
     /// Lines that are kept of each log, to show how a process ended.
@@ -44,22 +44,22 @@ final class LogReader: Sendable {
     private let state = Mutex(State())
     private let wake: (read: Int32, write: Int32)
 
-    init() throws {
+    package init() throws {
         var ends: [Int32] = [0, 0]
-        guard unsafe pipe(&ends) == 0 else { throw TrialFailure(description: "no pipe for the reader of logs") }
+        guard unsafe pipe(&ends) == 0 else { throw RunFailure(description: "no pipe for the reader of logs") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         wake = (ends[0], ends[1])
         KernelThread.start(name: "logs") { [self] in run() }
     }
 
     /// Reads this pipe to its end, and closes it.
-    func adopt(_ descriptor: Int32, of observer: Int) {
+    package func adopt(_ descriptor: Int32, of observer: Int) {
         state.withLock { $0.arriving.append(Source(descriptor: descriptor, observer: observer)) }
         ring()
     }
 
     /// Ends the thread.
-    func stop() {
+    package func stop() {
         state.withLock { $0.isOver = true }
         ring()
     }
@@ -72,14 +72,14 @@ final class LogReader: Sendable {
     // MARK: What was read
 
     /// Of all sightings, those from number `first` on.
-    func sightings(from first: Int = 0) -> ArraySlice<Sighting> { state.withLock { $0.sightings[first...] } }
+    package func sightings(from first: Int = 0) -> ArraySlice<Sighting> { state.withLock { $0.sightings[first...] } }
 
-    var count: Int { state.withLock { $0.sightings.count } }
+    package var count: Int { state.withLock { $0.sightings.count } }
 
     /// Lines about members that were not written or not kept; where it is 0, nothing was overlooked.
-    var missing: Int { state.withLock { $0.leftOut + $0.lost } }
+    package var missing: Int { state.withLock { $0.leftOut + $0.lost } }
 
-    func lastLines(of observer: Int) -> [String] { state.withLock { $0.last[observer] ?? [] } }
+    package func lastLines(of observer: Int) -> [String] { state.withLock { $0.last[observer] ?? [] } }
 
     // MARK: The thread
 

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import fleet_trial
+@testable import Rig
 
 @Suite("Lines of members' logs")
 struct LogLineTests {

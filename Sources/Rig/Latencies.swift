@@ -2,17 +2,17 @@
 // would be seen in the tail.
 
 /// In seconds.
-struct Latencies: Codable, Equatable, Sendable {
-    let count: Int
-    let mean: Double
-    let p50: Double
-    let p99: Double
-    let p999: Double
-    let max: Double
+package struct Latencies: Codable, Equatable, Sendable {
+    package let count: Int
+    package let mean: Double
+    package let p50: Double
+    package let p99: Double
+    package let p999: Double
+    package let max: Double
 
     /// - Parameter nanoseconds: in any order.
     /// - Returns: nil of none.
-    init?(nanoseconds: [Int64]) {
+    package init?(nanoseconds: [Int64]) {
         let sorted = nanoseconds.sorted()
         guard let longest = sorted.last else { return nil }
         /// The time that this share of all is not longer than.

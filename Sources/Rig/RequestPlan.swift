@@ -11,15 +11,15 @@ import Glibc
 import Vocabulary
 
 /// The instances of a fleet, as queues.
-struct FleetShape: Equatable, Sendable {
-    let instances: Int
+package struct FleetShape: Equatable, Sendable {
+    package let instances: Int
     /// Mean time that an instance of full speed takes for a request.
-    let service: Duration
+    package let service: Duration
     /// How many times as long each instance takes.
-    let slowness: [Double]
+    package let slowness: [Double]
 
     /// - Parameter slowShare: the share of instances that run at half speed, 0...1; they stand evenly among the others.
-    init(instances: Int, service: Duration, slowShare: Double) {
+    package init(instances: Int, service: Duration, slowShare: Double) {
         precondition(instances > 0 && service > .zero && (0...1).contains(slowShare))
         self.instances = instances
         self.service = service
@@ -28,57 +28,74 @@ struct FleetShape: Equatable, Sendable {
     }
 
     /// Requests a second that all instances can serve together.
-    var capacity: Double { slowness.reduce(0) { $0 + 1 / ($1 * service.inSeconds) } }
+    package var capacity: Double { slowness.reduce(0) { $0 + 1 / ($1 * service.inSeconds) } }
 
     /// The part of its time that the busiest instance would serve if all were asked equally often; from 1 on its queue
     /// grows for as long as the load lasts.
-    func greatestEvenUtilization(load: Double) -> Double {
+    package func greatestEvenUtilization(load: Double) -> Double {
         load * capacity / Double(instances) * service.inSeconds * (slowness.max() ?? 1)
     }
 }
 
-struct PlannedRequest: Equatable, Sendable {
+package struct PlannedRequest: Equatable, Sendable {
     /// When it is to be sent: nanoseconds from the load's start.
-    let offset: Int64
+    package let offset: Int64
     /// The node whose client sends it.
-    let node: Int
+    package let node: Int
     /// Nanoseconds that an instance of full speed takes for it.
-    let demand: Int64
+    package let demand: Int64
 }
 
-struct RequestPlan: Sendable {
+/// Requests without end, by a Poisson process; the same seed gives the same ones.
+package struct PoissonArrivals: IteratorProtocol, Sendable {
+    private let nodes: UInt32
+    /// In nanoseconds.
+    private let gap: Double
+    private let demand: Double
+    private var random: SeededRandom
+    private var time = 0.0
+
+    /// - Parameters:
+    ///   - nodes: how many have clients, all alike.
+    ///   - load: offered, as a share of what all instances can do; above zero.
+    package init(_ shape: FleetShape, nodes: Int, load: Double, seed: UInt64) {
+        precondition(nodes > 0 && load > 0)
+        self.nodes = UInt32(nodes)
+        gap = 1e9 / (shape.capacity * load)
+        demand = Double(shape.service.wholeNanoseconds)
+        random = SeededRandom(seed: seed)
+    }
+
+    package mutating func next() -> PlannedRequest? {
+        time += random.exponential(mean: gap)
+        return PlannedRequest(
+            offset: Int64(time), node: Int(random.below(nodes)), demand: Int64(random.exponential(mean: demand)))
+    }
+}
+
+package struct RequestPlan: Sendable {
     /// In the order of time.
-    let requests: [PlannedRequest]
+    package let requests: [PlannedRequest]
     /// Requests from here on are measured; those before bring the queues to where they would be.
-    let firstMeasured: Int
+    package let firstMeasured: Int
     /// How long requests are sent, warm-up included.
-    let length: Duration
+    package let length: Duration
 
     /// - Parameter load: offered, as a share of the fleet's capacity; above zero.
-    init(_ shape: FleetShape, load: Double, warmUp: Duration, measured: Duration, seed: UInt64) {
-        precondition(load > 0)
-        var random = SeededRandom(seed: seed)
-        let rate = shape.capacity * load
+    package init(_ shape: FleetShape, load: Double, warmUp: Duration, measured: Duration, seed: UInt64) {
         length = warmUp + measured
-        let end = Double(length.wholeNanoseconds)
+        let end = length.wholeNanoseconds
+        var arrivals = PoissonArrivals(shape, nodes: shape.instances, load: load, seed: seed)
         var requests: [PlannedRequest] = []
-        requests.reserveCapacity(Int(rate * length.inSeconds * 1.1))
-        var time = 0.0
-        while true {
-            time += random.exponential(mean: 1e9 / rate)
-            guard time < end else { break }
-            requests.append(
-                PlannedRequest(
-                    offset: Int64(time), node: Int(random.below(UInt32(shape.instances))),
-                    demand: Int64(random.exponential(mean: Double(shape.service.wholeNanoseconds)))))
-        }
+        requests.reserveCapacity(Int(shape.capacity * load * length.inSeconds * 1.1))
+        while let request = arrivals.next(), request.offset < end { requests.append(request) }
         self.requests = requests
         firstMeasured = requests.firstIndex { $0.offset >= warmUp.wholeNanoseconds } ?? requests.count
     }
 
     /// From empty queues until they have forgotten it: three times the relaxation time of an M/M/1 queue, S/(1 − √λ)²,
     /// and a second at least.
-    static func warmUp(service: Duration, load: Double) -> Duration {
+    package static func warmUp(service: Duration, load: Double) -> Duration {
         let root = 1 - load.squareRoot()
         return max(.seconds(1), .seconds(3 * service.inSeconds / (root * root)))
     }

@@ -10,15 +10,17 @@
 
 import Reactor
 import Synchronization
-import Vocabulary
+package import Vocabulary
 
-final class InstanceQueues: Sendable {
+package final class InstanceQueues: Sendable {
     /// A request that is longer is none of the trial's, and its connection closed.
     private static let longestHead = 1024
 
     private struct State {
         var thread: KernelThread?
         var slowness: [Double]
+        /// By instance, whether it is to be there.
+        var isUp: [Bool]
         var lateness: [Int64] = []
         var isOver = false
         var fault: String?
@@ -47,6 +49,7 @@ final class InstanceQueues: Sendable {
         /// By instance, when it will have nothing to do.
         var idleFrom: [Instant]
         var slowness: [Double]
+        var isUp: [Bool]
         var lateness: [Int64] = []
         var buffer = [UInt8](repeating: 0, count: InstanceQueues.longestHead)
     }
@@ -56,7 +59,7 @@ final class InstanceQueues: Sendable {
     private let wake: Wake
 
     /// Binds an instance to each address, and serves until ``stop()``.
-    init(at addresses: [SocketAddress]) throws {
+    package init(at addresses: [SocketAddress]) throws {
         wake = try Wake()
         listeners = try addresses.map { address in
             let listener = try Kernel.bind(address, sharingPort: false)
@@ -65,7 +68,10 @@ final class InstanceQueues: Sendable {
             Kernel.disableNagle(listener)
             return listener
         }
-        state = Mutex(State(slowness: Array(repeating: 1, count: addresses.count)))
+        state = Mutex(
+            State(
+                slowness: Array(repeating: 1, count: addresses.count),
+                isUp: Array(repeating: true, count: addresses.count)))
         let thread = KernelThread.start(name: "instances") { [self] in
             do {
                 try run()
@@ -77,24 +83,30 @@ final class InstanceQueues: Sendable {
     }
 
     /// - Parameter slowness: how many times as long each takes, from the next request on.
-    func set(slowness: [Double]) {
+    package func set(slowness: [Double]) {
         precondition(slowness.count == listeners.count)
         state.withLock { $0.slowness = slowness }
         wake.signal()
     }
 
+    /// Ends an instance with all that it owes, or brings it back with nothing to do; its address is kept meanwhile.
+    package func set(_ instance: Int, isUp: Bool) {
+        state.withLock { $0.isUp[instance] = isUp }
+        wake.signal()
+    }
+
     /// How late each answer was since the last call, in nanoseconds.
-    func takeLateness() throws -> [Int64] {
+    package func takeLateness() throws -> [Int64] {
         let (lateness, fault) = state.withLock { state in
             defer { state.lateness = [] }
             return (state.lateness, state.fault)
         }
-        if let fault { throw TrialFailure(description: fault) }
+        if let fault { throw RunFailure(description: fault) }
         return lateness
     }
 
     /// Ends the thread and waits for it: every address is free again then.
-    func stop() {
+    package func stop() {
         let thread = state.withLock { state in
             state.isOver = true
             defer { state.thread = nil }
@@ -114,7 +126,8 @@ final class InstanceQueues: Sendable {
         var rooms = Rooms(
             queues: Array(repeating: [], count: listeners.count),
             idleFrom: Array(repeating: Kernel.now(), count: listeners.count),
-            slowness: Array(repeating: 1, count: listeners.count))
+            slowness: Array(repeating: 1, count: listeners.count),
+            isUp: Array(repeating: true, count: listeners.count))
         while true {
             let due = rooms.queues.compactMap { $0.first?.departure }.min()
             let count = poller.wait(atMost: due.map { $0 - Kernel.now() })
@@ -130,16 +143,36 @@ final class InstanceQueues: Sendable {
                 }
             }
             answer(&rooms, at: now)
-            let isOver = state.withLock { state in
+            let (isOver, isUp) = state.withLock { state in
                 state.lateness += rooms.lateness
                 rooms.slowness = state.slowness
-                return state.isOver
+                return (state.isOver, state.isUp)
             }
             rooms.lateness.removeAll(keepingCapacity: true)
             if isOver { break }
+            for instance in isUp.indices where isUp[instance] != rooms.isUp[instance] {
+                rooms.isUp[instance] = isUp[instance]
+                try isUp[instance] ? rise(instance, poller, &rooms) : fall(instance, poller, &rooms)
+            }
         }
         for connection in rooms.connections { if let connection { Kernel.close(connection.descriptor) } }
         for listener in listeners { Kernel.close(listener) }
+    }
+
+    /// As a process that is killed: whoever waited there sees its connection end.
+    private func fall(_ instance: Int, _ poller: borrowing Poller, _ rooms: inout Rooms) {
+        poller.remove(listeners[instance])
+        Kernel.stopListening(listeners[instance])
+        rooms.queues[instance].removeAll()
+        for (place, connection) in rooms.connections.enumerated() where connection?.instance == instance {
+            close(place, &rooms)
+        }
+    }
+
+    private func rise(_ instance: Int, _ poller: borrowing Poller, _ rooms: inout Rooms) throws {
+        try Kernel.listenAgain(listeners[instance])
+        poller.addLevel(of: listeners[instance], token: UInt64(instance))
+        rooms.idleFrom[instance] = Kernel.now()
     }
 
     private func accept(for instance: Int, _ poller: borrowing Poller, _ rooms: inout Rooms, at now: Instant) {

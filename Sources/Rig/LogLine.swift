@@ -1,7 +1,7 @@
 // What a member says of another in a line of its log: the same few words, whichever program it is.
 
 /// A change of one member, as another one has seen it.
-enum News: String, Hashable, Sendable, Codable {
+package enum News: String, Hashable, Sendable, Codable {
     case there, suspect, cleared, dead, left
 }
 
