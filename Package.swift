@@ -44,6 +44,7 @@ let package = Package(
         core("Forwarding", ["Vocabulary"]),
         core("TLS", ["COpenSSL", "Vocabulary"]),
         core("Reactor", ["CEpoll", "Vocabulary"]),
+        core("AccessLog", ["Vocabulary", "Reactor"]),
         core("GossipNet", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor"]),
         core("HealthChecks", ["Vocabulary", "Reactor"]),
         core("Stores", ["Vocabulary", "TLS", "Reactor"]),
@@ -58,7 +59,7 @@ let package = Package(
             "Config",
             [
                 "Vocabulary", "Gossip", "GossipWire", "TLS", "Upstreams", "Routing", "Balancing", "HealthChecks",
-                "Stores",
+                "Stores", "AccessLog",
                 .product(name: "Yams", package: "Yams"),
             ]),
         core(
@@ -74,7 +75,7 @@ let package = Package(
             "Node",
             [
                 "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Balancing",
-                "Reactor", "GossipNet", "FleetLoad", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
+                "Reactor", "GossipNet", "FleetLoad", "HealthChecks", "Stores", "AccessLog", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "Balancing", "FleetLoad"]),
@@ -121,6 +122,7 @@ let package = Package(
         tests("BalancingTests", ["Balancing"]),
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),
+        tests("AccessLogTests", ["Vocabulary", "Reactor", "AccessLog"]),
         tests("HealthChecksTests", ["Vocabulary", "Reactor", "HealthChecks"]),
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
         tests("StoresTests", ["Vocabulary", "TLS", "Reactor", "Stores"]),
@@ -130,14 +132,16 @@ let package = Package(
                 "Vocabulary", "Stats", "GossipWire", "Upstreams", "Routing", "FleetLoad", "Balancing", "Reactor",
                 "Proxy", "TLS",
             ]),
-        tests("ConfigTests", ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores"]),
+        tests(
+            "ConfigTests",
+            ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores", "AccessLog"]),
         tests("AdminTests", ["Admin"]),
         tests("FleetTrialTests", ["fleet-trial", "Vocabulary", "Reactor"]),
         tests(
             "RemoraTests",
             [
                 "Node", "remora", "Vocabulary", "Stats", "Gossip", "GossipWire", "GossipNet", "Serf", "TLS",
-                "Upstreams", "FleetLoad", "HealthChecks", "Config", "Reactor", "Proxy", "Admin",
+                "Upstreams", "FleetLoad", "HealthChecks", "Config", "Reactor", "AccessLog", "Proxy", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ]
