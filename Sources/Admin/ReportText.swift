@@ -10,7 +10,8 @@ extension StatsReport {
     package func text(colours: Bool) -> String {
         let head =
             "\(TextTable.printable(node))  remora \(TextTable.printable(version))  up \(HumanUnits.duration(uptimeSeconds))\n"
-        return ([head, listenersText(colours)] + upstreams.map { $0.text(colours) }).joined(separator: "\n")
+        return ([head + (accessLog?.text ?? ""), listenersText(colours)] + upstreams.map { $0.text(colours) })
+            .joined(separator: "\n")
     }
 
     private func listenersText(_ colours: Bool) -> String {
@@ -26,6 +27,15 @@ extension StatsReport {
                 HumanUnits.bytes(listener.sentBytesTotal))
         }
         return table.text(colours: colours)
+    }
+}
+
+extension AccessLogReport {
+    /// One line.
+    fileprivate var text: String {
+        let fault = fault.map { "; it takes none now: \(TextTable.printable($0))" } ?? ""
+        return
+            "access log \(TextTable.printable(path))  \(writtenTotal) lines written, \(droppedTotal) dropped\(fault)\n"
     }
 }
 

@@ -21,11 +21,14 @@ package struct StatsReport: Codable, Hashable, Sendable {
     /// Nil in what a remora says that is older than this, and so ``config``.
     package var stage: StageReport?
     package var config: ConfigReport?
+    /// Nil where there is none.
+    package var accessLog: AccessLogReport?
 
     package init(
         node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
         services: [ServiceReport] = [], certificates: [CertificateReport] = [], membership: MembershipReport? = nil,
-        roster: RosterReport? = nil, stage: StageReport? = nil, config: ConfigReport? = nil
+        roster: RosterReport? = nil, stage: StageReport? = nil, config: ConfigReport? = nil,
+        accessLog: AccessLogReport? = nil
     ) {
         self.node = node
         self.version = version
@@ -38,9 +41,10 @@ package struct StatsReport: Codable, Hashable, Sendable {
         self.roster = roster
         self.stage = stage
         self.config = config
+        self.accessLog = accessLog
     }
 
-    /// Writes `membership` and `roster` as null where there is none, like the fields of endpoints.
+    /// Writes `membership`, `roster` and `access_log` as null where there is none, like the fields of endpoints.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(node, forKey: .node)
@@ -54,6 +58,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
         try container.encode(roster, forKey: .roster)
         try container.encode(stage, forKey: .stage)
         try container.encode(config, forKey: .config)
+        try container.encode(accessLog, forKey: .accessLog)
     }
 }
 
