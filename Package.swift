@@ -45,6 +45,7 @@ let package = Package(
         core("Forwarding", ["Vocabulary"]),
         core("TLS", ["COpenSSL", "Vocabulary"]),
         core("Reactor", ["CEpoll", "Vocabulary"]),
+        core("AccessLog", ["Vocabulary", "Reactor"]),
         core("GossipNet", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor"]),
         core("HealthChecks", ["Vocabulary", "Reactor"]),
         core("Stores", ["Vocabulary", "TLS", "Reactor"]),
@@ -59,7 +60,7 @@ let package = Package(
             "Config",
             [
                 "Vocabulary", "Gossip", "GossipWire", "TLS", "Upstreams", "Routing", "Balancing", "HealthChecks",
-                "Stores",
+                "Stores", "AccessLog",
                 .product(name: "Yams", package: "Yams"),
             ]),
         core(
@@ -75,7 +76,7 @@ let package = Package(
             "Node",
             [
                 "Vocabulary", "Stats", "Gossip", "GossipWire", "Serf", "TLS", "Upstreams", "Routing", "Balancing",
-                "Reactor", "GossipNet", "FleetLoad", "HealthChecks", "Stores", "Proxy", "Config", "Admin",
+                "Reactor", "GossipNet", "FleetLoad", "HealthChecks", "Stores", "AccessLog", "Proxy", "Config", "Admin",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         core("Simulation", ["Vocabulary", "Stats", "Gossip", "GossipWire", "Upstreams", "Balancing", "FleetLoad"]),
@@ -124,6 +125,7 @@ let package = Package(
         tests("BalancingTests", ["Balancing"]),
         tests("ForwardingTests", ["Forwarding"]),
         tests("ReactorTests", ["Reactor"]),
+        tests("AccessLogTests", ["Vocabulary", "Reactor", "AccessLog"]),
         tests("HealthChecksTests", ["Vocabulary", "Reactor", "HealthChecks"]),
         tests("GossipNetTests", ["Vocabulary", "Gossip", "GossipWire", "TLS", "Reactor", "GossipNet"]),
         tests("StoresTests", ["Vocabulary", "TLS", "Reactor", "Stores"]),
@@ -133,7 +135,9 @@ let package = Package(
                 "Vocabulary", "Stats", "GossipWire", "Upstreams", "Routing", "FleetLoad", "Balancing", "Reactor",
                 "Proxy", "TLS",
             ]),
-        tests("ConfigTests", ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores"]),
+        tests(
+            "ConfigTests",
+            ["Config", "Gossip", "GossipWire", "Upstreams", "Routing", "HealthChecks", "Stores", "AccessLog"]),
         tests("AdminTests", ["Admin"]),
         tests("RigTests", ["Rig", "Vocabulary", "Reactor"]),
         tests("FleetTrialTests", ["fleet-trial", "Rig", "Vocabulary", "Reactor"]),
@@ -141,7 +145,7 @@ let package = Package(
             "RemoraTests",
             [
                 "Node", "remora", "Vocabulary", "Stats", "Gossip", "GossipWire", "GossipNet", "Serf", "TLS",
-                "Upstreams", "FleetLoad", "HealthChecks", "Config", "Reactor", "Proxy", "Admin", "Rig",
+                "Upstreams", "FleetLoad", "HealthChecks", "Config", "Reactor", "AccessLog", "Proxy", "Admin", "Rig",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ]

@@ -51,6 +51,7 @@ struct Metrics {
         if let membership = stats.membership { add(membership, to: &page) }
         if let roster = stats.roster { add(roster, to: &page) }
         if let config = stats.config { add(config, to: &page) }
+        if let log = stats.accessLog { add(log, to: &page) }
         addCertificates(to: &page)
         if let process = stats.process { add(process, to: &page) }
         return page.text
@@ -344,6 +345,12 @@ struct Metrics {
         if let seconds = process.startTimeSeconds {
             page.gauge("process_start_time_seconds", "When this process was started, since 1970.", seconds)
         }
+    }
+
+    private func add(_ log: AccessLogReport, to page: inout Exposition) {
+        page.counter("remora_access_log_lines_total", "Lines of the access log that were written.", log.writtenTotal)
+        page.counter("remora_access_log_dropped_total", "Lines of the access log that were not.", log.droppedTotal)
+        page.gauge("remora_access_log_failing", "Whether its file took nothing the last time.", log.fault != nil)
     }
 
     private func addCertificates(to page: inout Exposition) {

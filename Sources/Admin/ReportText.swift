@@ -10,7 +10,8 @@ extension StatsReport {
     package func text(colours: Bool) -> String {
         let head =
             "\(TextTable.printable(node))  remora \(TextTable.printable(version))  up \(HumanUnits.duration(uptimeSeconds))\n"
-        return ([head, listenersText(colours)] + upstreams.map { $0.text(colours) }).joined(separator: "\n")
+        return ([head + (accessLog?.text ?? ""), listenersText(colours)] + upstreams.map { $0.text(colours) })
+            .joined(separator: "\n")
     }
 
     private func listenersText(_ colours: Bool) -> String {
@@ -35,6 +36,15 @@ extension StatsReport {
 extension HandshakesReport {
     fileprivate var text: String {
         "\(completedTotal) TLS handshakes, \(resumedTotal) of them of a session, and \(failedTotal) that failed\n"
+    }
+}
+
+extension AccessLogReport {
+    /// One line.
+    fileprivate var text: String {
+        let fault = fault.map { "; it takes none now: \(TextTable.printable($0))" } ?? ""
+        return
+            "access log \(TextTable.printable(path))  \(writtenTotal) lines written, \(droppedTotal) dropped\(fault)\n"
     }
 }
 

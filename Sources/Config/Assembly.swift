@@ -3,6 +3,7 @@
 //
 // Works on what the check let through, so that a typo in one listener hides nothing about the next.
 
+internal import AccessLog
 internal import Routing
 internal import Upstreams
 internal import Vocabulary
@@ -30,13 +31,14 @@ struct Assembly {
         refuseSourcesWithoutFleet(root)
         let tls = self.tls(of: root)
         let admin = root[Schema.admin].flatMap { self.admin($0) }
+        let accessLog = root[Schema.accessLog].map { self.accessLog($0) }
         let shutdown = root[Schema.shutdown]?[Schema.Shutdown.drain].map { ShutdownOptions(drain: $0) }
         refuseSharedAddresses(root)
-        // A membership that could not be read has its fault, and so nobody asks for this.
+        // A membership that could not be read has its fault, and so nobody asks for this; the same with an access log.
         guard let node, let services, let upstreams, let listeners, let admin, let shutdown else { return nil }
         let configuration = Configuration(
             node: node, membership: membership ?? nil, services: services, upstreams: upstreams, listeners: listeners,
-            tls: tls, admin: admin, shutdown: shutdown)
+            tls: tls, admin: admin, accessLog: accessLog ?? nil, shutdown: shutdown)
         refuseAdvertising(configuration, root)
         return configuration
     }
@@ -68,6 +70,14 @@ struct Assembly {
                 at: section.place(of: Keys.bind))
         }
         return AdminOptions(bind: bind, tokenFile: section[Keys.tokenFile])
+    }
+
+    private func accessLog(_ section: CheckedSection) -> AccessLogOptions? {
+        typealias Keys = Schema.AccessLog
+        guard let path = section[Keys.path], let format = section[Keys.format], let sample = section[Keys.sample] else {
+            return nil
+        }
+        return AccessLogOptions(path: path, format: format, sample: sample)
     }
 
     // MARK: Upstreams

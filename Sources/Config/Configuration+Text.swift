@@ -4,6 +4,7 @@
 // a config without secrets reads back as itself. Secrets are not in it: keys of gossip are counted and measured,
 // and passwords and tokens stand in files, whose paths are shown.
 
+internal import AccessLog
 internal import Gossip
 internal import GossipWire
 internal import HealthChecks
@@ -22,8 +23,9 @@ extension Configuration {
             ("services", .array(services.map(\.json))),
             ("upstreams", .array(upstreams.map { $0.json(tls.upstreams[$0.name]) })),
             ("listeners", .array(listeners.map { $0.json(tls.listeners[$0.name]) })), ("admin", admin.json),
-            ("shutdown", .object([("drain", .string(shutdown.drain.written))])),
         ]
+        if let accessLog { sections.append(("access_log", accessLog.json)) }
+        sections.append(("shutdown", .object([("drain", .string(shutdown.drain.written))])))
         return JSONText.object(sections).written() + "\n"
     }
 
@@ -270,6 +272,12 @@ extension ServerNameRoute {
 extension AdminOptions {
     fileprivate var json: JSONText {
         .object(present: [("bind", .string("\(bind)")), ("token_file", tokenFile.map { .string($0) })])
+    }
+}
+
+extension AccessLogOptions {
+    fileprivate var json: JSONText {
+        .object([("path", .string(path)), ("format", .string(format.rawValue)), ("sample", .number(sample))])
     }
 }
 

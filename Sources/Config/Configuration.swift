@@ -3,6 +3,7 @@
 // Nothing below this module sees YAML, and nothing asks whether a value is valid: text that would make an
 // impossible one of these ends as faults instead.
 
+package import AccessLog
 package import HealthChecks
 package import Routing
 package import TLS
@@ -20,6 +21,8 @@ package struct Configuration: Hashable, Sendable {
     package let listeners: [ListenerOptions]
     package let tls: TLSOptions
     package let admin: AdminOptions
+    /// Nil: connections leave no lines.
+    package let accessLog: AccessLogOptions?
     package let shutdown: ShutdownOptions
 }
 

@@ -3,6 +3,7 @@
 // To add a key: move it here from `later`, and read it in `Assembly`. The check, the suggestions and the JSON
 // Schema follow by themselves. Names and defaults are CONTRACT.md's; the ranges are chosen here.
 
+internal import AccessLog
 internal import GossipWire
 internal import Routing
 internal import Upstreams
@@ -23,17 +24,19 @@ enum RemoraSchema {
         "Where remora accepts connections.")
     static let admin = Key.section(
         "admin", Admin.section, "The admin port: statistics, health, control. An address alone is its bind.")
+    static let accessLog = Key.section(
+        "access_log", AccessLog.section, or: .none, "A line for each connection that has ended. Default: none.")
     static let shutdown = Key.section("shutdown", Shutdown.section, "How a running remora ends.")
 
     /// The whole file.
     static let root = Section(
         "the config",
         [
-            node.field, membership.field, services.field, upstreams.field, listeners.field, admin.field, shutdown.field,
+            node.field, membership.field, services.field, upstreams.field, listeners.field, admin.field,
+            accessLog.field, shutdown.field,
         ],
         later: [
-            LaterKey("access_log"),
-            LaterKey("leases"),
+            LaterKey("leases")
         ])
 
     enum Node {
@@ -229,6 +232,16 @@ enum RemoraSchema {
             "token_file", "The file with the token that requests must bear. Default: none.")
 
         static let section = Section("admin", [bind.field, tokenFile.field], shorthand: bind.field)
+    }
+
+    enum AccessLog {
+        static let path = Key.requiredPath(
+            "path", "The file, which is appended to; or a FIFO, /dev/stdout, /dev/stderr.")
+        static let format = Key<AccessLogOptions.Format>.choice("format", or: .json, "What a line looks like.")
+        static let sample = Key.factor(
+            "sample", 0...1, or: .read("1"), "The part of connections that have a line, drawn for each.")
+
+        static let section = Section("access_log", [path.field, format.field, sample.field])
     }
 
     enum Shutdown {

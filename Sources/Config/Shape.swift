@@ -175,7 +175,8 @@ extension Shape {
         case .keyPrefix: "text of 1 to 1024 characters that ends with '/'"
         case .key: "16, 24 or 32 bytes in base64, as openssl rand -base64 32 prints them"
         case .factor(let range):
-            "0, or a number from \(Int(range.lowerBound)) to \(Int(range.upperBound)) with at most three decimals"
+            (range.lowerBound > 0 ? "0, or a number from " : "a number from ")
+                + "\(Int(range.lowerBound)) to \(Int(range.upperBound)) with at most three decimals"
         case .hashKey: Shape.hashKeys.alternatives
         case .serverName: "a host name, or *.NAME for all with one label before it"
         case .name: "1 to 64 letters, digits, '.', '_' or '-'"

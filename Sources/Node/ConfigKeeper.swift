@@ -7,6 +7,7 @@
 // listeners that a plan was made for are those that there are when it is carried out. Who asks while one is under way
 // waits for the next, as the file may have changed since it was read.
 
+import AccessLog
 import Config
 import Dispatch
 import Proxy
@@ -25,6 +26,8 @@ struct PreparedConfig: Sendable {
     let listeners: [NextListener]
     let roster: RosterChange
     let tls: PreparedTLS
+    /// The file anew; nil where the config has none.
+    let accessLog: OpenAccessLog?
 
     /// Gives back what was bound for nothing.
     func discard() {
@@ -185,6 +188,14 @@ final class ConfigKeeper {
         do throws(CertificateFault) { tls = try certificates.prepare(config.configuration.tls) } catch {
             throw ReloadRefusal(["\(source.path): error: tls: \(error)"])
         }
+        let accessLog: OpenAccessLog?
+        do throws(LineSink.Refusal) {
+            accessLog = try config.configuration.accessLog.map { (options) throws(LineSink.Refusal) in
+                try OpenAccessLog(options)
+            }
+        } catch {
+            throw ReloadRefusal(["\(source.path): error: \(error)"])
+        }
         let plan = ReloadPlan(from: current, start: start, open: open, to: config.configuration)
         var listeners: [NextListener] = []
         for door in plan.doors {
@@ -209,7 +220,8 @@ final class ConfigKeeper {
             for case .opens(let sockets) in listeners { sockets.close() }
             throw ReloadRefusal(["the roster cannot be read: \(error)"])
         }
-        return PreparedConfig(config: config, plan: plan, listeners: listeners, roster: roster, tls: tls)
+        return PreparedConfig(
+            config: config, plan: plan, listeners: listeners, roster: roster, tls: tls, accessLog: accessLog)
     }
 
     private static func roster(

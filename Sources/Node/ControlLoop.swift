@@ -39,6 +39,7 @@ struct ControlLoop: ~Copyable {
     /// Nil: nobody can ask for a load here.
     private let responder: ProbeResponder?
     private let certificates: CertificateKeeper
+    private let accessLog: AccessLogKeeper
     private let events: EventHub
     private var nextBeat: Instant
     private let config: ConfigKeeper
@@ -51,7 +52,8 @@ struct ControlLoop: ~Copyable {
     init(
         desk: ControlDesk, plane: DataPlane, fleet: Fleet?, roster: RosterWatch?, rosterDesk: RosterDesk,
         endpoints: EndpointKeeper, services: ServiceKeeper, responder: ProbeResponder?, certificates: CertificateKeeper,
-        config: ConfigKeeper, configDesk: ConfigDesk, events: EventHub, signals: consuming SignalQueue, logger: Logger
+        accessLog: AccessLogKeeper, config: ConfigKeeper, configDesk: ConfigDesk, events: EventHub,
+        signals: consuming SignalQueue, logger: Logger
     ) throws(SystemError) {
         self.desk = desk
         self.plane = plane
@@ -62,6 +64,7 @@ struct ControlLoop: ~Copyable {
         self.services = services
         self.responder = responder
         self.certificates = certificates
+        self.accessLog = accessLog
         self.events = events
         nextBeat = Kernel.now() + EventHub.beat
         self.logger = logger
@@ -301,6 +304,8 @@ extension ControlLoop {
                 outcome = .failure(error)
             }
         }
+        // Who has renamed the file does not look whether the config is in order.
+        if case .failure = outcome { accessLog.reopen() }
         let report = config.settle(outcome, at: now)
         for change in report.changes { logger.notice("config: \(change)") }
         for setting in report.needsRestart { logger.warning("config: \(setting) needs a restart: it is as it was") }
@@ -351,6 +356,7 @@ extension ControlLoop {
             }
         }
         certificates.adopt(prepared.tls)
+        accessLog.adopt(prepared.accessLog)
         change(prepared.roster, at: now)
         shutdown.drainPeriod = next.shutdown.drain
     }

@@ -4,6 +4,7 @@
 // once there is something to end. Listeners are bound before the admin port answers and both before
 // the ready line, so that "ready" is true when it is read.
 
+import AccessLog
 import Admin
 import Balancing
 package import Config
@@ -40,6 +41,7 @@ struct StartError: Error {
 package func runNode(_ config: ReadConfig, from source: ConfigSource, options: RunOptions) async -> Int32 {
     do {
         Kernel.ignoreBrokenPipes()
+        Kernel.ignoreFileSizeLimit()
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
         if config.configuration.holdsKeys { try forbidCoreDumps() }
         let node = try RunningNode(config, source, options)
@@ -47,6 +49,8 @@ package func runNode(_ config: ReadConfig, from source: ConfigSource, options: R
     } catch let error as StartError {
         return fail(error.description, error.status)
     } catch let error as BindError {
+        return fail("\(error)", RunStatus.cannotCreate)
+    } catch let error as LineSink.Refusal {
         return fail("\(error)", RunStatus.cannotCreate)
     } catch let error as GossipBindError {
         return fail("\(error)", RunStatus.cannotCreate)
@@ -70,6 +74,11 @@ package func tlsFault(of configuration: Configuration) -> String? {
     } catch {
         return "\(error)"
     }
+}
+
+/// Why ``runNode(_:from:options:)`` could not write the access log, as far as that can be seen without making a file.
+package func accessLogFault(of configuration: Configuration) -> String? {
+    configuration.accessLog.flatMap { LineSink.obstacle(to: $0.path) }.map { "\($0)" }
 }
 
 private func forbidCoreDumps() throws(StartError) {
@@ -109,6 +118,7 @@ private struct RunningNode {
     let responder: ProbeResponder?
     let services: ServiceKeeper
     let certificates: CertificateKeeper
+    let accessLog: AccessLogKeeper
     let serviceDesk = ServiceDesk()
     let events = EventHub()
     let started: Instant
@@ -146,11 +156,13 @@ private struct RunningNode {
         responder = try Self.responder(configuration, probeKeys)
         let listeners = try Self.bind(configuration.listeners, workers: workers, limits)
         do {
+            let log = try configuration.accessLog.map { try OpenAccessLog($0) }
             plane = try DataPlane(
                 listeners: listeners, upstreams: discovery.current, cells: cells, workers: workers, limits: limits,
                 tls: certificates.first, seed: random.next(),
                 probes: configuration.membership.map { ProbeOptions(source: $0.bind, keys: probeKeys) },
                 noticesArrived: { desk.wake.signal() })
+            accessLog = AccessLogKeeper(log, plane: plane, logger: logger)
             let advertised = configuration.membership == nil ? [] : configuration.advertised(at: plane.listeners)
             services = try ServiceKeeper(
                 configuration.services, advertised: advertised, listeners: plane.listeners.inbound,
@@ -260,9 +272,10 @@ private struct RunningNode {
         do {
             let loop = try ControlLoop(
                 desk: desk, plane: plane, fleet: fleet, roster: roster, rosterDesk: rosterDesk, endpoints: endpoints,
-                services: services, responder: responder, certificates: certificates, config: config,
-                configDesk: configDesk, events: events, signals: signals, logger: logger)
+                services: services, responder: responder, certificates: certificates, accessLog: accessLog,
+                config: config, configDesk: configDesk, events: events, signals: signals, logger: logger)
             let adminAddress = try await admin.start()
+            accessLog.start()
             try plane.start()
             responder?.start(answeringFor: configuration.inboundServices, of: plane)
             desk.show(.serving, at: Kernel.now())
@@ -284,6 +297,7 @@ private struct RunningNode {
         responder?.stop()
         desk.close()
         plane.end()
+        accessLog.end()
         roster?.stop()
         certificates.stop()
         fleet?.end()
@@ -302,7 +316,7 @@ private struct RunningNode {
         let (desk, plane, node, started) = (desk, plane, configuration.node.name, started)
         let members: @Sendable () -> FleetSnapshot? = { [fleetDesk] in fleetDesk?.snapshot }
         let (rosterDesk, serviceDesk, configDesk) = (rosterDesk, serviceDesk, configDesk)
-        let (responder, certificates) = (responder, certificates)
+        let (responder, certificates, accessLog) = (responder, certificates, accessLog)
         let stats: @Sendable () -> StatsReport = {
             let (report, snapshot) = (plane.report(), members())
             let services = Dictionary(
@@ -322,7 +336,8 @@ private struct RunningNode {
                     return report
                 },
                 roster: rosterDesk.report(at: Kernel.now()), stage: desk.report,
-                config: configDesk.report(at: Kernel.now()), process: ProcessFigures.report())
+                config: configDesk.report(at: Kernel.now()), process: ProcessFigures.report(),
+                accessLog: accessLog.report)
         }
         let reports: @Sendable () -> [MemberReport] = {
             members().map { $0.reports(rosterDesk.roster, at: Kernel.now()) } ?? []

@@ -91,6 +91,7 @@ extension ReloadPlan {
         changes += compare("tls of upstream", current.tls.upstreams, next.tls.upstreams)
         if current.node.tags != next.node.tags { changes.append("node.tags is changed") }
         if current.membership?.roster != next.membership?.roster { changes.append("membership.roster is changed") }
+        if current.accessLog != next.accessLog { changes.append("access_log is changed") }
         if current.shutdown != next.shutdown { changes.append("shutdown.drain is changed") }
         return changes
     }

@@ -100,6 +100,8 @@ struct Connection {
     var isPassThrough = false
     /// It has waited for answers to probes, and will not again.
     var hasProbed = false
+    /// What becomes of it goes to the access log.
+    var isRecorded = false
     /// Of those that it waits for, how many are still to come.
     var answersAwaited: UInt8 = 0
 
@@ -124,6 +126,10 @@ struct Connection {
     var asked = Instant(nanoseconds: 0)
     /// The version of the set by which it was placed: fates that had turned by then do not concern it.
     var placedBy: UInt64 = 0
+
+    /// Of the client's stream, as its listener counts them.
+    var receivedBytes: UInt64 = 0
+    var sentBytes: UInt64 = 0
 
     var tried = TriedEndpoints()
 }

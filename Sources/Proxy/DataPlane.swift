@@ -48,6 +48,9 @@ package final class DataPlane: Sendable {
     /// What the cell of each endpoint had counted before it was that endpoint's.
     private let baselines: CounterTable
     private let desks: [WorkerDesk]
+    private let names: RecordNames
+    /// Rings for whoever reads the records of connections.
+    package let recordBell: RecordBell
     private let workers: Mutex<Workers>
     private let seed: UInt64
     /// Nil: no endpoint is asked for its load.
@@ -91,10 +94,18 @@ package final class DataPlane: Sendable {
         self.contexts = Mutex(contexts)
         tls = TLSPublication(TLSRows(contexts, listeners: table.names, upstreams: upstreams))
         baselines = CounterTable(rows: cells.capacity, columns: EndpointColumn.allCases.count)
-        board.apply(board.compare(upstreams, with: nil))
+        names = RecordNames(capacity: limits.listeners)
+        names.learn(listeners: table.tenants)
+        let changes = board.compare(upstreams, with: nil)
+        for (cell, identity) in changes.fresh { names.learn(identity, at: cell, tenancy: board.tenancy(of: cell)) }
+        board.apply(changes)
+        recordBell = try RecordBell()
         var desks: [WorkerDesk] = []
         for _ in 0..<workers {
-            desks.append(try WorkerDesk(limits: limits, cells: cells, noticesArrived: noticesArrived))
+            desks.append(
+                try WorkerDesk(
+                    limits: limits, cells: cells, records: RecordDesk(bell: recordBell), noticesArrived: noticesArrived)
+            )
         }
         self.desks = desks
         self.workers = Mutex(.notStarted)
@@ -135,7 +146,10 @@ package final class DataPlane: Sendable {
             return latest
         }
         let changes = board.compare(set, with: before)
-        for cell in changes.fresh { beginCounting(cell) }
+        for (cell, identity) in changes.fresh {
+            beginCounting(cell)
+            names.learn(identity, at: cell, tenancy: board.tenancy(of: cell))
+        }
         // First: whoever sees an upstream sees whether it speaks TLS.
         if set.upstreams.count != before.upstreams.count { publishRows(for: set) }
         publication.publish(set)
@@ -234,6 +248,7 @@ package final class DataPlane: Sendable {
         let listeners = table.withLock { table in
             table.configure(
                 next, upstream: { Self.place(of: $0, in: set) }, begin: beginCounting(listener:))
+            names.learn(listeners: table.tenants)
             return table.set
         }
         retired.withLock { retired in
@@ -392,6 +407,36 @@ package final class DataPlane: Sendable {
             lost
                 + desk.takeNotices {
                     if !$0.namesEndpoint || $0.tenancy == board.tenancy(of: $0.cell) { body($0) }
+                }
+        }
+    }
+
+    // MARK: Records
+
+    /// Leaves a record of each connection from the next one on, or of a part of them, once it has ended.
+    /// - Parameter fraction: 0 to 1, drawn for each; 0 records none, nor those that are there.
+    package func record(_ fraction: Double) {
+        for desk in desks {
+            desk.records.share.store(RecordShare(fraction), ordering: .relaxed)
+            desk.wake.signal()
+        }
+    }
+
+    /// Hands over the records of connections that have ended since the last time, of each worker at most 4,096; for the
+    /// rest ``recordBell`` rings again.
+    /// - Returns: how many were lost because the reader was too slow.
+    /// - Precondition: only one thread calls this.
+    package func takeRecords(_ body: (NamedRecord) -> Void) -> UInt64 {
+        let upstreams = upstreams.upstreams
+        return desks.reduce(0) { lost, desk in
+            lost
+                + desk.records.take { record in
+                    body(
+                        NamedRecord(
+                            record: record, listener: names.listener(tenancy: record.listenerTenancy),
+                            upstream: upstreams[Int(record.upstream)].options.name,
+                            endpoint: record.attempts == 0
+                                ? nil : names.endpoint(at: record.cell, tenancy: record.tenancy)))
                 }
         }
     }

@@ -28,8 +28,8 @@ final class EndpointBoard: Sendable {
 
     /// What a new set says otherwise than the one before.
     struct Changes {
-        /// Cells that name another endpoint than before, or their first.
-        var fresh: [LoadCells.Index] = []
+        /// Cells that name another endpoint than before, or their first, and whom.
+        var fresh: [(cell: LoadCells.Index, identity: EndpointIdentity)] = []
         fileprivate let version: UInt64
         fileprivate var turned: [Turn] = []
 
@@ -67,6 +67,11 @@ final class EndpointBoard: Sendable {
 
     /// Changes when the cell goes to another endpoint.
     func tenancy(of cell: LoadCells.Index) -> UInt64 { words.read(row: Int(cell), column: Column.tenancy.rawValue) }
+
+    /// Why the connections on it are to end.
+    func cause(on cell: LoadCells.Index) -> FateCause {
+        FateCause(rawValue: UInt8(truncatingIfNeeded: causeCode(on: cell))) ?? .none
+    }
 
     // MARK: Writing, on the control thread
 
@@ -107,10 +112,10 @@ final class EndpointBoard: Sendable {
             let record = unsafe snapshot.records[place]
             if meet(record.cell) {
                 words.add(1, row: Int(record.cell), column: Column.tenancy.rawValue)
-                changes.fresh.append(record.cell)
+                changes.fresh.append((record.cell, snapshot.endpoints[place].identity))
             }
             let cause = record.fate == .keep ? FateCause.none : snapshot.endpoints[place].cause
-            if verdict(on: record.cell).fate != record.fate || self.cause(on: record.cell) != Self.code(of: cause) {
+            if verdict(on: record.cell).fate != record.fate || self.causeCode(on: record.cell) != Self.code(of: cause) {
                 changes.turned.append(Turn(cell: record.cell, fate: record.fate, cause: cause))
             }
         }
@@ -164,7 +169,9 @@ final class EndpointBoard: Sendable {
         words.add(word &- before, row: Int(cell), column: column.rawValue)
     }
 
-    private func cause(on cell: LoadCells.Index) -> UInt64 { words.read(row: Int(cell), column: Column.cause.rawValue) }
+    private func causeCode(on cell: LoadCells.Index) -> UInt64 {
+        words.read(row: Int(cell), column: Column.cause.rawValue)
+    }
 
     private static func code(of cause: FateCause) -> UInt64 { UInt64(cause.rawValue) }
 

@@ -99,6 +99,11 @@ struct ListenerTable {
         rows.indices.contains(number) ? rows[number]?.place.options.name : nil
     }
 
+    /// What listeners are called, by what their connections remember them by.
+    var tenants: [(tenancy: UInt64, name: String)] {
+        rows.compactMap { $0.map { ($0.place.tenancy, $0.place.options.name) } }
+    }
+
     /// By number; empty for a number without a listener.
     var names: [String] { rows.map { $0?.place.options.name ?? "" } }
 

@@ -7,7 +7,6 @@
 // When an endpoint fails, every client that comes can be a notice of its own, that it was closed. So what is said of
 // clients may fill half of the ring, and the other half is left for what speaks for or against endpoints.
 
-import Synchronization
 package import TLS
 package import Upstreams
 package import Vocabulary
@@ -83,53 +82,26 @@ package struct Notice: Sendable {
     }
 }
 
-/// A bounded queue with one writer and one reader.
-///
-/// `@unchecked`: slots are written before `tail` is released and read before `head` is.
-@safe
-final class NoticeRing: @unchecked Sendable {
+/// Notices on their way from one worker to the control thread.
+final class NoticeRing: Sendable {
     static let capacity = 1024
     /// How full the ring may be of anything for a notice of one client to be taken.
     static let roomForClients = capacity / 2
 
-    private let slots = UnsafeMutablePointer<Notice>.allocate(capacity: NoticeRing.capacity)
-    private let head = Atomic<Int>(0)
-    private let tail = Atomic<Int>(0)
-    private let lost = Atomic<UInt64>(0)
-
-    deinit {
-        // Some hold text.
-        while pop() != nil {}
-        unsafe slots.deallocate()
-    }
+    private let ring = BoundedRing<Notice>(capacity: NoticeRing.capacity)
 
     /// - Returns: whether the reader has to be woken: it may be asleep with nothing else to read.
     /// - Precondition: only the one writer calls this.
     func push(_ notice: Notice) -> Bool {
-        let end = tail.load(ordering: .relaxed)
-        let begin = head.load(ordering: .sequentiallyConsistent)
-        guard end - begin < (notice.isOfOneClient ? Self.roomForClients : Self.capacity) else {
-            lost.add(1, ordering: .relaxed)
-            return false
-        }
-        unsafe (slots + end % Self.capacity).initialize(to: notice)
-        tail.store(end + 1, ordering: .sequentiallyConsistent)
-        // The reader empties the ring before it sleeps: if it had emptied it, it may sleep.
-        return head.load(ordering: .sequentiallyConsistent) == end
+        ring.push(notice, within: notice.isOfOneClient ? Self.roomForClients : Self.capacity) == 0
     }
 
     /// - Precondition: only the one reader calls this.
-    func pop() -> Notice? {
-        let begin = head.load(ordering: .relaxed)
-        guard begin < tail.load(ordering: .sequentiallyConsistent) else { return nil }
-        let notice = unsafe (slots + begin % Self.capacity).move()
-        head.store(begin + 1, ordering: .sequentiallyConsistent)
-        return notice
-    }
+    func pop() -> Notice? { ring.pop() }
 
     /// - Precondition: only the one reader calls this. A notice that comes after the answer "empty" wakes it.
-    var isEmpty: Bool { head.load(ordering: .relaxed) >= tail.load(ordering: .sequentiallyConsistent) }
+    var isEmpty: Bool { ring.isEmpty }
 
     /// How many notices found the ring full since this was last asked.
-    func takeLost() -> UInt64 { lost.exchange(0, ordering: .relaxed) }
+    func takeLost() -> UInt64 { ring.takeLost() }
 }

@@ -145,6 +145,7 @@ extension Worker {
         let listener = listeners[number]
         count(.connectionsTotal, listener: UInt32(number))
         if listener.isStopped {
+            if records.isOn { recordRefusal(of: descriptor, listener: number, as: .turnedAway) }
             Kernel.abort(descriptor)
             count(.refusedTotal, listener: UInt32(number))
             return
@@ -169,6 +170,7 @@ extension Worker {
         halves[.server(index)] = Half()
         lanes[.client(index)] = Lane(flow: Flow(shortReadMeansEmpty: listener.isTCP, canSplice: true))
         lanes[.server(index)] = Lane()
+        if records.isOn { beginRecord(index) }
         if listener.preface.takesProxyHeader {
             beginPreface(index)
         } else if tls.rows.speaks(listener: number) {
@@ -182,6 +184,7 @@ extension Worker {
 
     /// Closes a client that never became a connection.
     private mutating func refuse(_ descriptor: Int32, _ kind: Notice.Kind, listener number: Int) {
+        if records.isOn { recordRefusal(of: descriptor, listener: number, as: .listenerFull) }
         Kernel.abort(descriptor)
         count(.refusedTotal, listener: UInt32(number))
         desk.tell(

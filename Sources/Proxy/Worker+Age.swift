@@ -55,7 +55,7 @@ extension Worker {
         guard let age = connections[index].age, now >= age.retires else { return false }
         if now >= age.expires {
             count(.resetTotal, cell: connections[index].cell)
-            abort(index)
+            abort(index, as: .expired)
             return true
         }
         if !lanes[.client(index)].flow.hasEnded, !lanes[.server(index)].flow.hasEnded {

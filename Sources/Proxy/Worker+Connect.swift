@@ -26,11 +26,12 @@ extension Worker {
         let version = listeners[Int(connections[index].listener)].sendProxyProtocol
         var facts = given
         if facts == nil, version != nil { facts = socketFacts(index) }
+        record(facts, index)
         recognize(index, by: facts)
         guard let version else { return true }
         if putInFront(ProxyHeader(relaying: facts ?? .unasked), as: version, index) { return true }
         tell(.heldBytesExhausted, about: index)
-        refuse(index)
+        refuse(index, as: .outOfMemory)
         return false
     }
 
@@ -64,6 +65,7 @@ extension Worker {
             connections[index].isPlaced = true
             connections[index].placed = now
             connections[index].placedBy = upstreams.version
+            recordPlacement(index)
             connections[index].wait = AnswerWait(isPassThrough: connections[index].isPassThrough)
             let error = connect(index, to: endpoint)
             if let error, error.isExhaustion || error == .wouldBlock {
@@ -156,6 +158,7 @@ extension Worker {
         connections[index].stage = .established
         connections[index].asked = now
         connections[index].lastActive = now
+        recordConnect(index)
         lanes[.client(index)].flow.sinkIsWritable()
         observe(.established, index)
         desk.connectTimes.record(now - connections[index].placed, row: Int(connections[index].upstream))
@@ -171,6 +174,7 @@ extension Worker {
 
     private mutating func noteFailure(_ index: UInt32, _ error: SystemError) {
         count(.failuresTotal, cell: connections[index].cell)
+        record(error, index)
         observeFailure(error, index)
         if isBeforeInstance(index), Observation.Kind(ofConnect: error)?.isHard == true {
             instanceRefused(error, listener: Int(connections[index].listener))
@@ -229,7 +233,8 @@ extension Worker {
     /// No endpoint can be had: the client learns it at once.
     private mutating func giveUp(_ index: UInt32) {
         tell(.noEndpoint, about: index)
-        refuse(index)
+        let wasPlaced = connections[index].isRecorded && records.facts[index].attempts > 0
+        refuse(index, as: wasPlaced ? .connectFailed : .noEndpoint)
     }
 
     // MARK: Shortage
@@ -240,6 +245,7 @@ extension Worker {
     /// have not been, so accepting pauses for as long as there is such a client.
     private mutating func postpone(_ index: UInt32, because error: SystemError) {
         let listener = Int(connections[index].listener)
+        record(error, index)
         leaveEndpoint(index)
         if error.isExhaustion { pauseAccepting(because: error, listener: listener) }
         let patience =

@@ -75,7 +75,7 @@ extension Worker {
         let idleTimeout = listeners[Int(connections[index].listener)].idleTimeout
         var lastActive = connections[index].lastActive
         if now >= lastActive + idleTimeout {
-            abort(index)
+            abort(index, as: .idleTimeout)
             return
         }
         if now >= lastActive + AnswerWait.silenceLimit { observe(.silence, index) }

@@ -16,7 +16,7 @@ extension Worker {
         }
         if lanes[slot.other].flow.isThrough {
             // Closing says the same as a shutdown: nothing unread is left that would turn it into a reset.
-            end(slot.index, abort: false)
+            end(slot.index, abort: false, as: .clean)
             return .closed
         }
         guard Kernel.endStream(halves[slot.other].descriptor).succeeded else {
@@ -29,31 +29,33 @@ extension Worker {
     }
 
     /// Ends both sides so that neither takes what it got for the whole (RST where there is such a thing).
-    mutating func abort(_ index: UInt32) {
+    mutating func abort(_ index: UInt32, as ending: ConnectionEnd) {
         count(.abortedTotal, listener: connections[index].listener)
-        end(index, abort: true)
+        end(index, abort: true, as: ending)
     }
 
     /// Ends what an established connection's half that has failed leaves.
     mutating func fail(_ half: Slot) {
         observeFailure(of: half)
-        abort(half.index)
+        abort(half.index, as: half.isServer ? .endpointAbort : .clientAbort)
+        socketError = nil
     }
 
     /// Ends both sides of a connection at rest: each gets the end of its peer's stream, and all that came before it.
     mutating func closeAtRest(_ index: UInt32) {
         count(.drainedTotal, cell: connections[index].cell)
-        end(index, abort: false)
+        end(index, abort: false, as: board.verdict(on: connections[index].cell).fate == .drain ? .drained : .aged)
     }
 
     /// Ends a client that was never forwarded.
-    mutating func refuse(_ index: UInt32) {
+    mutating func refuse(_ index: UInt32, as ending: ConnectionEnd) {
         count(.refusedTotal, listener: connections[index].listener)
-        end(index, abort: true)
+        end(index, abort: true, as: ending)
     }
 
-    private mutating func end(_ index: UInt32, abort: Bool) {
+    private mutating func end(_ index: UInt32, abort: Bool, as ending: ConnectionEnd) {
         timers.cancel(index)
+        if connections[index].isRecorded { leaveRecord(index, as: ending) }
         if connections[index].stage == .established || connections[index].stage == .cutOff {
             desk.lifetimes.record(now - connections[index].began, row: Int(connections[index].upstream))
         }

@@ -53,13 +53,13 @@ extension Worker {
         switch stage {
         case .none: return
         case .preface:
-            if readiness.contains(.failed) { abort(index) } else { continuePreface(index) }
+            if readiness.contains(.failed) { abort(index, as: .clientAbort) } else { continuePreface(index) }
             return
         case .deferred, .probing:
-            if readiness.contains(.failed) { abort(index) }
+            if readiness.contains(.failed) { abort(index, as: .clientAbort) }
             return
         case .cutOff:
-            if readiness.contains(.failed) { abort(index) }
+            if readiness.contains(.failed) { abortCutOff(index) }
             return
         case .handshake, .connecting, .securing, .established: break
         }
@@ -135,7 +135,7 @@ extension Worker {
             return .closed
         case .exhausted:
             tell(.heldBytesExhausted, about: slot.index)
-            abort(slot.index)
+            abort(slot.index, as: .outOfMemory)
             return .closed
         case .connectFailed:
             return .connectFailed
@@ -216,6 +216,7 @@ extension Worker {
         } else if read.wouldBlock {
             lanes[slot].flow.sourceIsEmpty()
         } else {
+            socketError = read.error
             return .sourceFailed
         }
         return .none
@@ -225,7 +226,10 @@ extension Worker {
     @inline(never)
     mutating func sentSome(_ slot: Slot, _ write: Outcome, of count: Int) -> Stop {
         let isConnecting = connections[slot.index].stage == .connecting
-        if !write.succeeded, !write.wouldBlock, !isConnecting { return .sinkFailed }
+        if !write.succeeded, !write.wouldBlock, !isConnecting {
+            socketError = write.error
+            return .sinkFailed
+        }
         let taken = max(0, write.count)
         lanes[slot].flow.sent(taken)
         moved.sent += taken
@@ -256,6 +260,7 @@ extension Worker {
                 return .none
             }
             if isConnecting, let error = write.error { return refused(error) }
+            socketError = write.error
             return .sinkFailed
         }
         dropHeld(write.count, in: slot)
@@ -318,6 +323,7 @@ extension Worker {
         } else if read.error == .invalid {
             lanes[slot].flow.cannotSplice()
         } else {
+            socketError = read.error
             return .sourceFailed
         }
         return .none
@@ -335,7 +341,10 @@ extension Worker {
             if !lanes[slot].flow.isSplicing { returnPipe(slot) }
             return .none
         }
-        guard write.wouldBlock else { return .sinkFailed }
+        guard write.wouldBlock else {
+            socketError = write.error
+            return .sinkFailed
+        }
         lanes[slot].flow.sinkIsFull()
         return .none
     }
@@ -360,9 +369,11 @@ extension Worker {
         if slot.isServer {
             count(.receivedBytesTotal, moved.received, cell: cell)
             count(.sentBytesTotal, moved.sent, listener: listener)
+            connections[index].sentBytes &+= UInt64(truncatingIfNeeded: moved.sent)
             if moved.received > 0 { endpointSpoke(index) }
         } else {
             count(.receivedBytesTotal, moved.received, listener: listener)
+            connections[index].receivedBytes &+= UInt64(truncatingIfNeeded: moved.received)
             count(.sentBytesTotal, moved.sent, cell: cell)
             if moved.received > 0 { clientSpoke(index) }
         }

@@ -94,7 +94,7 @@ extension Worker {
         guard count > 0 else { return true }
         guard unsafe hold(UnsafeRawBufferPointer(start: buffer, count: count), in: slot) else {
             tell(.heldBytesExhausted, about: slot.index)
-            abort(slot.index)
+            abort(slot.index, as: .outOfMemory)
             return false
         }
         lanes[slot].flow.holds(count)
@@ -133,7 +133,7 @@ extension Worker {
         let isStart = secured[client] == nil
         guard let pipe = secured[client] ?? startPipe(index) else {
             tell(.heldBytesExhausted, about: index)
-            refuse(index)
+            refuse(index, as: .outOfMemory)
             return
         }
         if pipe.isBlocked { _ = pipe.flush() }
@@ -142,12 +142,14 @@ extension Worker {
             let reading = isFirst ? firstBytes(of: index, to: pipe) : unsafe pipe.receive(into: handshakeBuffer)
             if isFirst, reading.received == 0, reading.end == .failed, pipe.fault == .cutOff {
                 // Somebody has looked whether the port is open.
-                refuse(index)
+                record(PipeFault.cutOff, index)
+                refuse(index, as: .handshakeFailed)
                 return
             }
             isFirst = false
             guard holdAhead(reading.count, in: client) else { return }
             count(.receivedBytesTotal, reading.count, listener: connections[index].listener)
+            connections[index].receivedBytes &+= UInt64(reading.count)
             if reading.end == .failed || reading.end == .ended && !pipe.isEstablished {
                 refuseHandshake(index, pipe.fault ?? .cutOff)
                 return
@@ -218,7 +220,8 @@ extension Worker {
             Notice(
                 kind: .handshakeRefused, listener: connection.listener, upstream: connection.upstream, cell: 0,
                 detail: 0, fault: fault, peer: Kernel.peerAddress(of: halves[.client(index)].descriptor)))
-        refuse(index)
+        record(fault, index)
+        refuse(index, as: .handshakeFailed)
     }
 
     // MARK: - With an endpoint
@@ -263,7 +266,7 @@ extension Worker {
         let (index, descriptor) = (server.index, halves[server].descriptor)
         guard let row = tls.rows.upstream(connections[index].upstream) else {
             // It has gone since, or speaks plainly by now; what began as TLS does not go on without.
-            abort(index)
+            abort(index, as: .upstreamChanged)
             return false
         }
         guard let name = row.serverName ?? Kernel.peerAddress(of: descriptor).flatMap({ ServerName(of: $0) }) else {
@@ -279,7 +282,7 @@ extension Worker {
                 over: descriptor, to: name, wire: tls.wire, sessions: tls.sessions, endpoint: endpoint)?.release()
         else {
             tell(.heldBytesExhausted, about: index)
-            abort(index)
+            abort(index, as: .outOfMemory)
             return false
         }
         secured[server] = pipe

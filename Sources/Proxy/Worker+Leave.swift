@@ -74,7 +74,7 @@ extension Worker {
                 moveOn(index)
             } else {
                 count(.resetTotal, cell: connection.cell)
-                abort(index)
+                abort(index, as: .reset)
             }
             return true
         }

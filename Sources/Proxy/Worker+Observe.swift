@@ -47,6 +47,7 @@ extension Worker {
     /// Takes note of an endpoint that has accepted, and with which no TLS came about.
     /// - Parameter fault: nil where it took too long.
     mutating func observeHandshake(_ fault: PipeFault?, _ index: UInt32) {
+        record(fault, index)
         count(.failuresTotal, cell: connections[index].cell)
         tell(fault, about: index, streak: lengthen(connections[index].cell, by: fault == nil ? .timedOut : .reset))
     }
@@ -78,6 +79,7 @@ extension Worker {
     /// A connection's first byte from its endpoint.
     mutating func observeAnswer(_ index: UInt32) {
         let cell = connections[index].cell
+        recordAnswer(index)
         count(.answeredTotal, cell: cell)
         let (row, waited) = (Int(connections[index].upstream), now - connections[index].asked)
         desk.firstByteTimes.record(waited, row: row)

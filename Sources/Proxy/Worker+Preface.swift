@@ -47,6 +47,7 @@ extension Worker {
             }
             connections[index].lastActive = now
             count(.receivedBytesTotal, read.count, listener: connections[index].listener)
+            connections[index].receivedBytes &+= UInt64(read.count)
             switch look(at: index, for: preface) {
             case .needMore:
                 guard !connections[index].isPeeking, preface.peek != .nothing else { continue }
@@ -67,7 +68,8 @@ extension Worker {
             stopPeeking(index)
         } else {
             tell(.badPreface, about: index, .timedOut)
-            refuse(index)
+            record(SystemError.timedOut, index)
+            refuse(index, as: .badPreface)
         }
     }
 
@@ -107,7 +109,7 @@ extension Worker {
 
     private mutating func refusePreface(_ index: UInt32) {
         tell(.badPreface, about: index)
-        refuse(index)
+        refuse(index, as: .badPreface)
     }
 
     /// What is to be read of a connection. What its upstream wants to know may have changed since the last look.

@@ -203,6 +203,11 @@ extension Worker {
             timers.schedule(index, at: Tick(notBefore: now + Self.cutOffLook))
             return
         }
-        abort(index)
+        abortCutOff(index)
+    }
+
+    /// Passes on that one of the two streams was cut off.
+    mutating func abortCutOff(_ index: UInt32) {
+        abort(index, as: secured[.server(index)]?.fault == nil ? .clientAbort : .endpointAbort)
     }
 }

@@ -73,6 +73,7 @@ struct Worker: ~Copyable {
     /// Asks endpoints' own sidecars for their load; nil where this process is a member of nothing.
     let prober: Prober?
     var random: SeededRandom
+    var records: RecordKeeping
 
     /// The time of this turn, read once.
     var now: Instant
@@ -101,6 +102,8 @@ struct Worker: ~Copyable {
     var moved = Moved()
     /// Why the last connect failed that a pump found to have.
     var connectError = SystemError.connectionRefused
+    /// What the call was told that found a socket failed; nil where the poller told of it first.
+    var socketError: SystemError?
     /// When accepting resumes; nil unless it is paused.
     var acceptResumes: Instant?
     /// When the machine last ran short while accepting; nil once it has recovered.
@@ -136,6 +139,7 @@ struct Worker: ~Copyable {
             descriptorCeiling: limits.descriptorCeiling)
         unsafe buffer = .allocate(byteCount: Self.bufferSize, alignment: 4096)
         random = SeededRandom(seed: seed)
+        records = RecordKeeping(capacity: limits.connectionsPerWorker, seed: ~seed)
         now = Kernel.now()
         present = Tick(containing: now)
         heardThrough = now
@@ -207,6 +211,7 @@ struct Worker: ~Copyable {
         // Before any listener: of each, and of every upstream that is seen, it is known whether it speaks TLS.
         tls.adoptLatest()
         prober?.heedKeys()
+        records.share = desk.records.share.load(ordering: .relaxed)
         if let listeners { adopt(listeners) }
         heedFates(through: turn)
         heedDoors()
@@ -225,7 +230,7 @@ struct Worker: ~Copyable {
     private func isDone() -> Bool { indices.taken == 0 }
 
     private mutating func abortAll() {
-        for index in 0..<indices.highWater where connections[index].stage != .none { abort(index) }
+        for index in 0..<indices.highWater where connections[index].stage != .none { abort(index, as: .shutdown) }
     }
 
     /// Continues the directions that had used up their share.

@@ -36,6 +36,7 @@ final class WorkerDesk: Sendable {
     let adoptedListeners = Atomic<UInt64>(0)
 
     let notices = NoticeRing()
+    let records: RecordDesk
     /// Wakes the control thread when the ring is no longer empty, or was not emptied.
     private let noticesArrived: @Sendable () -> Void
 
@@ -46,7 +47,9 @@ final class WorkerDesk: Sendable {
     let firstByteTimes: HistogramTable
     let lifetimes: HistogramTable
 
-    init(limits: ProxyLimits, cells: LoadCells, noticesArrived: @escaping @Sendable () -> Void) throws(SystemError) {
+    init(
+        limits: ProxyLimits, cells: LoadCells, records: RecordDesk, noticesArrived: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
         wake = try Wake()
         listeners = CounterTable(rows: limits.listeners, columns: ListenerColumn.allCases.count)
         upstreams = CounterTable(rows: limits.upstreams, columns: UpstreamColumn.allCases.count)
@@ -54,6 +57,7 @@ final class WorkerDesk: Sendable {
         connectTimes = HistogramTable(rows: limits.upstreams)
         firstByteTimes = HistogramTable(rows: limits.upstreams)
         lifetimes = HistogramTable(rows: limits.upstreams)
+        self.records = records
         self.noticesArrived = noticesArrived
     }
 

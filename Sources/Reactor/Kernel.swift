@@ -274,6 +274,9 @@ package enum Kernel {
     /// no flag to say so for one call.
     package static func ignoreBrokenPipes() { remora_ignore_signal(SIGPIPE) }
 
+    /// A write beyond what a file may hold (RLIMIT_FSIZE) becomes an error (EFBIG) instead of the process's end.
+    package static func ignoreFileSizeLimit() { remora_ignore_signal(SIGXFSZ) }
+
     /// Processors this process may run on.
     package static var processors: Int { Int(remora_processors()) }
 

@@ -22,12 +22,15 @@ package struct StatsReport: Codable, Hashable, Sendable {
     package var stage: StageReport?
     package var config: ConfigReport?
     package var process: ProcessReport?
+    /// Nil where there is none.
+    package var accessLog: AccessLogReport?
 
     package init(
         node: String, version: String, uptimeSeconds: Double, listeners: [ListenerReport], upstreams: [UpstreamReport],
         services: [ServiceReport] = [], certificates: [CertificateReport] = [], membership: MembershipReport? = nil,
         roster: RosterReport? = nil, stage: StageReport? = nil, config: ConfigReport? = nil,
-        process: ProcessReport? = nil
+        process: ProcessReport? = nil,
+        accessLog: AccessLogReport? = nil
     ) {
         self.node = node
         self.version = version
@@ -41,9 +44,10 @@ package struct StatsReport: Codable, Hashable, Sendable {
         self.stage = stage
         self.config = config
         self.process = process
+        self.accessLog = accessLog
     }
 
-    /// Writes `membership` and `roster` as null where there is none, like the fields of endpoints.
+    /// Writes `membership`, `roster` and `access_log` as null where there is none, like the fields of endpoints.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(node, forKey: .node)
@@ -58,6 +62,7 @@ package struct StatsReport: Codable, Hashable, Sendable {
         try container.encode(stage, forKey: .stage)
         try container.encode(config, forKey: .config)
         try container.encode(process, forKey: .process)
+        try container.encode(accessLog, forKey: .accessLog)
     }
 }
 

@@ -8,12 +8,10 @@ extension BadFile {
             """
             upstreams: [{name: web, endpoints: [10.0.0.1:80]}]
             listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
-            access_log: {path: /tmp/a}
             leases: ~
             """,
             faults: [
-                "edge.yaml:3:1: error: access_log is not available yet; remove it",
-                "edge.yaml:4:1: error: leases is not available yet; remove it",
+                "edge.yaml:3:1: error: leases is not available yet; remove it"
             ]),
         BadFile(
             "Keys of listeners of later",
@@ -27,6 +25,42 @@ extension BadFile {
             """,
             faults: [
                 "edge.yaml:6:3: error: fence is not available yet; remove it"
+            ]),
+    ]
+
+    /// The section `access_log`.
+    static let accessLogs: [BadFile] = [
+        BadFile(
+            "An access log without a path, and with values that are none",
+            """
+            upstreams: [{name: web, endpoints: [10.0.0.1:80]}]
+            listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
+            access_log: {format: jsn, sample: 1.5, file: /tmp/a}
+            """,
+            faults: [
+                "edge.yaml:3:13: error: access_log needs path; add path: text of 1 to 4095 characters",
+                #"edge.yaml:3:22: error: format "jsn" is unknown; did you mean json?"#,
+                #"edge.yaml:3:35: error: sample "1.5" is out of range; write a number from 0 to 1 with at most three decimals"#,
+                #"edge.yaml:3:40: error: unknown key "file" in access_log; its keys are path, format, sample"#,
+            ]),
+        BadFile(
+            "An access log that is a path",
+            """
+            upstreams: [{name: web, endpoints: [10.0.0.1:80]}]
+            listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
+            access_log: /tmp/a
+            """,
+            faults: [#"edge.yaml:3:13: error: access_log is "/tmp/a"; write a mapping with path, format or sample"#]),
+        BadFile(
+            "Samples that are none",
+            """
+            upstreams: [{name: web, endpoints: [10.0.0.1:80]}]
+            listeners: [{name: in, bind: 127.0.0.1:80, upstream: web}]
+            access_log: {path: "", sample: 50%}
+            """,
+            faults: [
+                #"edge.yaml:3:20: error: path "" has 0 characters; write text of 1 to 4095 characters"#,
+                #"edge.yaml:3:32: error: sample "50%" is no number in decimal; write a number from 0 to 1 with at most three decimals"#,
             ]),
     ]
 

@@ -22,7 +22,7 @@ extension BadFile {
             ...
             """,
             faults: [
-                "edge.yaml:2:1: error: the config has no value; write a mapping with node, membership, services, upstreams, listeners, admin or shutdown"
+                "edge.yaml:2:1: error: the config has no value; write a mapping with node, membership, services, upstreams, listeners, admin, access_log or shutdown"
             ]),
         BadFile(
             "A list at the top",
@@ -31,13 +31,13 @@ extension BadFile {
             - in
             """,
             faults: [
-                "edge.yaml:1:1: error: the config is a list; write a mapping with node, membership, services, upstreams, listeners, admin or shutdown"
+                "edge.yaml:1:1: error: the config is a list; write a mapping with node, membership, services, upstreams, listeners, admin, access_log or shutdown"
             ]),
         BadFile(
             "Text at the top",
             "hello",
             faults: [
-                #"edge.yaml:1:1: error: the config is "hello"; write a mapping with node, membership, services, upstreams, listeners, admin or shutdown"#
+                #"edge.yaml:1:1: error: the config is "hello"; write a mapping with node, membership, services, upstreams, listeners, admin, access_log or shutdown"#
             ]),
         BadFile(
             "A second document",
@@ -150,7 +150,7 @@ extension BadFile {
             listeners: [{<<: *d, name: in, bind: 127.0.0.1:80, upstream: web}]
             """,
             faults: [
-                #"edge.yaml:1:1: error: unknown key "defaults" in the config; its keys are node, membership, services, upstreams, listeners, admin, shutdown"#,
+                #"edge.yaml:1:1: error: unknown key "defaults" in the config; its keys are node, membership, services, upstreams, listeners, admin, access_log, shutdown"#,
                 "edge.yaml:3:14: error: merge keys (<<) are not supported; write the keys out",
             ]),
         BadFile(
@@ -211,7 +211,7 @@ extension BadFile {
             "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
             faults: [
                 "edge.yaml:1:1: error: the config needs listeners; add listeners: a list with at least one listener",
-                #"edge.yaml:1:1: error: unknown key "a" in the config; its keys are node, membership, services, upstreams, listeners, admin, shutdown"#,
+                #"edge.yaml:1:1: error: unknown key "a" in the config; its keys are node, membership, services, upstreams, listeners, admin, access_log, shutdown"#,
                 "edge.yaml:1:35: error: nested too deeply; at most 32 levels are allowed",
             ]),
     ]
@@ -236,7 +236,7 @@ extension BadFile {
             colour: red
             """,
             faults: [
-                #"edge.yaml:3:1: error: unknown key "colour" in the config; its keys are node, membership, services, upstreams, listeners, admin, shutdown"#
+                #"edge.yaml:3:1: error: unknown key "colour" in the config; its keys are node, membership, services, upstreams, listeners, admin, access_log, shutdown"#
             ]),
         BadFile(
             "Swapped letters in a listener's key",
@@ -278,7 +278,7 @@ extension BadFile {
             "": 1
             """,
             faults: [
-                #"edge.yaml:3:1: error: unknown key "" in the config; its keys are node, membership, services, upstreams, listeners, admin, shutdown"#
+                #"edge.yaml:3:1: error: unknown key "" in the config; its keys are node, membership, services, upstreams, listeners, admin, access_log, shutdown"#
             ]),
         BadFile(
             "A key twice, and another fault after it",

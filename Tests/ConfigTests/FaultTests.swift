@@ -19,7 +19,7 @@ struct BadFile: Sendable, CustomTestStringConvertible {
 
     static let all =
         yaml + keys + kinds + numbers + durations + addresses + texts + choices + later + relations + membership
-        + services + sources + rosters + hashing + routes + tls
+        + services + sources + rosters + hashing + routes + tls + accessLogs
 }
 
 @Suite("Faults")

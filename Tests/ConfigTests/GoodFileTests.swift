@@ -114,7 +114,7 @@ struct GoodFileTests {
                     ],
                     listeners: [ListenerOptions(name: "in", bind: .ipv4(.loopback, port: 0), upstream: "web")],
                     tls: TLSOptions(), admin: AdminOptions(bind: .ipv4(.loopback, port: 9901), tokenFile: nil),
-                    shutdown: ShutdownOptions(drain: .seconds(30))))
+                    accessLog: nil, shutdown: ShutdownOptions(drain: .seconds(30))))
         let upstream = configuration.upstreams[0]
         #expect(upstream.balance == .p2c && upstream.load == .fleet && upstream.connectAttempts == 3)
         #expect(upstream.connectTimeout == .seconds(1) && upstream.endpoints[0].weight == Weight(100))

@@ -81,7 +81,7 @@ struct LimitTests {
         // The top list is level 1, `- [` level 2, and 30 more fit.
         #expect(
             faults(chain).first
-                == "f:1:1: error: the config is a list; write a mapping with node, membership, services, upstreams, listeners, admin or shutdown"
+                == "f:1:1: error: the config is a list; write a mapping with node, membership, services, upstreams, listeners, admin, access_log or shutdown"
         )
         #expect(
             faults(chain).dropFirst().first
@@ -93,11 +93,11 @@ struct LimitTests {
         // 9,999 values and their list, so that 100 copies just fit.
         let values = (0..<9_999).map { _ in "x" }.joined(separator: ", ")
         func text(copies: Int) -> String {
-            LimitTests.upstream + LimitTests.listener + "access_log: &all [\(values)]\nleases:\n"
+            LimitTests.upstream + LimitTests.listener + "fence: &all [\(values)]\nleases:\n"
                 + String(repeating: "- *all\n", count: copies)
         }
         let known = [
-            "f:3:1: error: access_log is not available yet; remove it",
+            "f:3:1: error: unknown key \"fence\" in the config; its keys are node, membership, services, upstreams, listeners, admin, access_log, shutdown",
             "f:4:1: error: leases is not available yet; remove it",
         ]
         #expect(faults(text(copies: 100)) == known)

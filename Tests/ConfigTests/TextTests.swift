@@ -27,6 +27,7 @@ struct TextTests {
           - {name: names, bind: "127.0.0.1:2443", upstream: y, sni: [{match: "*.edge", upstream: z}]}
           - {name: out, bind: "127.0.0.1:0", upstream: x, send_proxy_protocol: v2, idle_timeout: 90m}
         admin: {bind: "127.0.0.1:1", token_file: /t}
+        access_log: {path: /var/log/a, format: text, sample: 0.125}
         shutdown: {drain: 45s}
 
         """

@@ -31,7 +31,7 @@ struct EndpointBoardTests {
             })
         let changes = board.compare(set, with: last)
         last = set
-        return (changes.fresh, board.apply(changes))
+        return (changes.fresh.map(\.cell), board.apply(changes))
     }
 
     @Test("A cell is fresh when the set before did not name it, and keeps its tenancy otherwise")

@@ -62,7 +62,10 @@ struct NoticeRingTests {
     @Test("A worker that goes on talking does not keep the reader, who is woken for what is left")
     func endless() throws {
         let wakes = Counter()
-        let desk = try WorkerDesk(limits: ProxyLimits(descriptors: 64), cells: LoadCells(capacity: 8)) { wakes.add() }
+        let desk = try WorkerDesk(
+            limits: ProxyLimits(descriptors: 64), cells: LoadCells(capacity: 8),
+            records: RecordDesk(bell: try RecordBell())
+        ) { wakes.add() }
         desk.tell(notice(0))
         desk.tell(notice(1))
         #expect(wakes.value == 1)

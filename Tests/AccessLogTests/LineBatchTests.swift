@@ -1,0 +1,189 @@
+// Lines and the files that take them, or do not.
+
+import Foundation
+import Glibc
+import Reactor
+import Testing
+import Vocabulary
+
+@testable import AccessLog
+
+/// A directory that is gone with the test.
+private final class Directory {
+    let path: String
+
+    init() throws {
+        let url = FileManager.default.temporaryDirectory.appending(path: "remora-log-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
+        path = url.path
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func text(_ name: String) throws -> String { try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
+}
+
+@Suite("Lines and files")
+struct LineBatchTests {
+    private func entry(_ number: Int, padding: Int = 0) -> AccessEntry {
+        AccessEntry(
+            start: 0, listener: "in", client: nil,
+            serverName: padding > 0 ? String(repeating: "x", count: padding) : nil,
+            upstream: "web", attempts: number, duration: .zero, end: "clean")
+    }
+
+    /// The numbers of whole lines.
+    private func numbers(in text: String) throws -> [Int] {
+        try #require(text.isEmpty || text.hasSuffix("\n"), "the last line is not whole")
+        return try text.split(separator: "\n").map { line in
+            let match = try #require(line.wholeMatch(of: /1970\S* .* attempts=(\d+) .* reason=-/), "no line: \(line)")
+            return try #require(Int(match.1))
+        }
+    }
+
+    @Test("A file is made for its owner and group, and appended to")
+    func file() throws {
+        let directory = try Directory()
+        let path = "\(directory.path)/access.log"
+        let mask = umask(0o022)
+        defer { umask(mask) }
+        for number in 0..<2 {
+            let sink = try LineSink(path)
+            var batch = LineBatch()
+            batch.add(entry(number), as: .text)
+            batch.flush(to: sink)
+            #expect(batch.written == 1 && batch.dropped == 0 && batch.outage == nil)
+        }
+        #expect(try numbers(in: directory.text("access.log")) == [0, 1])
+        let rights = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(rights == 0o640)
+    }
+
+    @Test("A symbolic link leads to the file, and two sinks of one file mix no lines")
+    func link() throws {
+        let directory = try Directory()
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(directory.path)/link", withDestinationPath: "\(directory.path)/real")
+        let (one, two) = (try LineSink("\(directory.path)/link"), try LineSink("\(directory.path)/real"))
+        var (first, second) = (LineBatch(), LineBatch())
+        for number in 0..<100 {
+            first.add(entry(2 * number), as: .text)
+            second.add(entry(2 * number + 1), as: .text)
+            if number % 10 == 9 {
+                first.flush(to: one)
+                second.flush(to: two)
+            }
+        }
+        #expect(try numbers(in: directory.text("real")).sorted() == Array(0..<200))
+    }
+
+    @Test("What cannot be a log is refused with what would be right, and a look beforehand says the same")
+    func refusals() throws {
+        let directory = try Directory()
+        let missing = "\(directory.path)/none/access.log"
+        let socket = "\(directory.path)/socket"
+        let descriptor = try Kernel.bind(.unix(path: socket), sharingPort: false)
+        defer { Kernel.close(descriptor) }
+        let cases: [(path: String, cause: String)] = [
+            (missing, "the directory \(directory.path)/none is not there; make it, or name another file"),
+            (directory.path, "it is a directory; name a file in it"),
+            (socket, "it is a socket; name a file, a FIFO, /dev/stdout or /dev/stderr"),
+        ]
+        for (path, cause) in cases {
+            #expect(throws: LineSink.Refusal(path: path, cause: cause)) { try LineSink(path) }
+            if path != socket { #expect(LineSink.obstacle(to: path)?.cause == cause) }
+        }
+        #expect(LineSink.obstacle(to: "\(directory.path)/new.log") == nil)
+        #expect(!FileManager.default.fileExists(atPath: "\(directory.path)/new.log"), "a look makes nothing")
+        #expect(
+            "\(LineSink.Refusal(path: "/a", cause: "it is full"))" == "access_log: /a cannot be opened: it is full")
+    }
+
+    @Test("A full disk costs lines and not the process, and each is counted")
+    func fullDisk() throws {
+        let (full, directory) = (try LineSink("/dev/full"), try Directory())
+        var batch = LineBatch()
+        for number in 0..<3 { batch.add(entry(number), as: .json) }
+        batch.flush(to: full)
+        #expect(batch.written == 0 && batch.dropped == 3)
+        #expect(batch.outage?.code == ENOSPC)
+        // When there is room again
+        batch.add(entry(3), as: .text)
+        batch.flush(to: try LineSink("\(directory.path)/log"))
+        #expect(batch.written == 1 && batch.dropped == 3 && batch.outage == nil)
+        #expect(try numbers(in: directory.text("log")) == [3])
+        batch.drop(2)
+        #expect(batch.dropped == 5)
+    }
+
+    @Test("Of a line that was written in part the rest comes first, so every line in a pipe is whole")
+    func partialLines() throws {
+        let directory = try Directory()
+        let path = "\(directory.path)/fifo"
+        try #require(unsafe mkfifo(path, 0o600) == 0)
+        let sink = try LineSink(path)
+        let reader = unsafe open(path, O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        var (batch, read): (LineBatch, [UInt8]) = (LineBatch(), [])
+        var buffer = [UInt8](repeating: 0, count: 10_007)
+        // Nobody reads while a batch is written, which takes more than a pipe holds; then some is read.
+        for round in 0..<20 {
+            for number in 0..<200 { batch.add(entry(round * 200 + number, padding: 500), as: .text) }
+            // The first time a second is waited; after that nothing, as it was for nothing.
+            batch.flush(to: sink)
+            for _ in 0..<3 {
+                let count = unsafe Glibc.read(reader, &buffer, buffer.count)
+                if count > 0 { read += buffer.prefix(count) }
+            }
+        }
+        while case let count = unsafe Glibc.read(reader, &buffer, buffer.count), count > 0 {
+            read += buffer.prefix(count)
+        }
+        // What is missing of the last line
+        batch.flush(to: sink)
+        while case let count = unsafe Glibc.read(reader, &buffer, buffer.count), count > 0 {
+            read += buffer.prefix(count)
+        }
+        let numbers = try numbers(in: String(decoding: read, as: UTF8.self))
+        #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+        #expect(batch.written == UInt64(numbers.count))
+        #expect(batch.written + batch.dropped == 4_000)
+        #expect(batch.dropped > 0 && batch.written > 100)
+    }
+
+    @Test("A FIFO is opened though nobody reads it, and is read by who comes later")
+    func lateReader() throws {
+        let directory = try Directory()
+        let path = "\(directory.path)/fifo"
+        try #require(unsafe mkfifo(path, 0o600) == 0)
+        let sink = try LineSink(path)
+        var batch = LineBatch()
+        for number in 0..<2 { batch.add(entry(number), as: .text) }
+        batch.flush(to: sink)
+        #expect(batch.written == 2)
+        let reader = unsafe open(path, O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        let count = unsafe Glibc.read(reader, &buffer, buffer.count)
+        #expect(try numbers(in: String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)) == [0, 1])
+    }
+
+    @Test("What is left of a line is nobody's in another file, and the line is counted as dropped")
+    func turning() throws {
+        let directory = try Directory()
+        let path = "\(directory.path)/fifo"
+        try #require(unsafe mkfifo(path, 0o600) == 0)
+        let fifo = try LineSink(path)
+        var batch = LineBatch()
+        for number in 0..<400 { batch.add(entry(number, padding: 500), as: .text) }
+        batch.flush(to: fifo)
+        let (written, dropped) = (batch.written, batch.dropped)
+        #expect(written + dropped == 399, "one is there in part")
+        batch.forgetRest()
+        #expect(batch.dropped == dropped + 1)
+        batch.add(entry(400), as: .text)
+        batch.flush(to: try LineSink("\(directory.path)/log"))
+        #expect(try numbers(in: directory.text("log")) == [400])
+        #expect(batch.written + batch.dropped == 401)
+    }
+}
