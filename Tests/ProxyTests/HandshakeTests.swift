@@ -66,7 +66,9 @@ extension DataPlaneBehaviour {
             #expect(notice.peer != nil)
             #expect(remora.settles())
             #expect(remora.listener.refusedTotal == 1)
-            #expect(remora.plane.handshakes(ofListener: 0) == HandshakesReport(completedTotal: 0, resumedTotal: 0, failedTotal: 1))
+            #expect(
+                remora.plane.handshakes(ofListener: 0)
+                    == HandshakesReport(completedTotal: 0, resumedTotal: 0, failedTotal: 1))
         }
 
         @Test("Who looks whether the port is open is not worth a word")
@@ -186,7 +188,9 @@ extension DataPlaneBehaviour {
                 try client.endStream()
                 _ = client.receiveToEnd()
             }
-            #expect(remora.plane.handshakes(ofListener: 0) == HandshakesReport(completedTotal: 20, resumedTotal: 19, failedTotal: 0))
+            #expect(
+                remora.plane.handshakes(ofListener: 0)
+                    == HandshakesReport(completedTotal: 20, resumedTotal: 19, failedTotal: 0))
         }
 
         @Test("A new certificate is for new connections, and those that are there go on")
@@ -338,7 +342,9 @@ extension DataPlaneBehaviour {
                 _ = client.awaitEnd()
             }
             #expect(remora.settles())
-            #expect(remora.plane.handshakes(ofUpstream: 0) == HandshakesReport(completedTotal: 20, resumedTotal: 18, failedTotal: 0))
+            #expect(
+                remora.plane.handshakes(ofUpstream: 0)
+                    == HandshakesReport(completedTotal: 20, resumedTotal: 18, failedTotal: 0))
         }
 
         @Test("Our own certificate is shown, and an endpoint that refuses it is told of in its words")

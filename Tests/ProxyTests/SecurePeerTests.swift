@@ -79,7 +79,9 @@ extension DataPlaneBehaviour {
                 try client.endStream()
             }
             #expect(remora.settles())
-            #expect(remora.plane.handshakes(ofUpstream: 0) == HandshakesReport(completedTotal: 3, resumedTotal: 2, failedTotal: 0))
+            #expect(
+                remora.plane.handshakes(ofUpstream: 0)
+                    == HandshakesReport(completedTotal: 3, resumedTotal: 2, failedTotal: 0))
         }
     }
 }
