@@ -9,7 +9,7 @@
 // again until something was written.
 
 import Glibc
-package import Reactor
+import Reactor
 
 /// An open file to which lines are appended. Closed when it is let go.
 package final class LineSink: Sendable {

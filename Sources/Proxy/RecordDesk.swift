@@ -11,7 +11,7 @@ package import Reactor
 import Synchronization
 import TLS
 import Upstreams
-package import Vocabulary
+import Vocabulary
 
 /// Which of the connections to come are recorded: so many of 2⁶⁴ draws.
 struct RecordShare: AtomicRepresentable, Hashable {
