@@ -12,8 +12,8 @@
 // fleet that changes all the time is not told all the time, and two words of one member are further apart than messages
 // are under way, so that the later one is known by its age alone.
 
-package import GossipWire
-package import Vocabulary
+import GossipWire
+import Vocabulary
 
 /// How far the remoras of a fleet are of one mind.
 package struct FleetAgreement: Hashable, Sendable {
