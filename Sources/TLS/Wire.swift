@@ -17,8 +17,8 @@ import COpenSSL
 package final class Wire {
     /// Encrypted bytes that one receive asks for at most: what a buffer of 256 KiB has room for beside ``slack``.
     package static let largestRead = 239 << 10
-    /// Plain bytes that are encrypted before a send: sixteen records. Of the calls, the turn of the loop and the segments
-    /// that go with each, fewer is less; by measurement, half of it cost some 8 % more per byte, and twice hardly less.
+    /// Plain bytes that are encrypted before a send: sixteen records. Each send has its receive, its turn of the loop
+    /// and its segments; as measured, half as much at once cost some 8 % more per byte, and twice as much no less.
     package static let largestWrite = 256 << 10
     /// What decrypted bytes may exceed received ones by: a record whose beginning came before.
     package static let slack = 17 << 10
