@@ -144,7 +144,7 @@ final class AccessLogKeeper: Sendable {
     /// Writes lines for all that has ended by now.
     private func write(_ writing: inout Writing) {
         let clock = WallClock(at: Kernel.now())
-        let log = writing.log
+        let (log, dropped) = (writing.log, writing.batch.dropped)
         let lost = plane.takeRecords { record in
             guard let log else { return }
             writing.batch.add(AccessEntry(record, clock), as: log.options.format)
@@ -158,7 +158,7 @@ final class AccessLogKeeper: Sendable {
             figures.dropped = writing.batch.dropped
             figures.outage = writing.batch.outage
         }
-        say(&writing, of: log, lost: lost, at: Kernel.now())
+        say(&writing, of: log, lost: lost, droppedBefore: dropped, at: Kernel.now())
     }
 
     private func reopen(_ writing: inout Writing) {
@@ -172,7 +172,10 @@ final class AccessLogKeeper: Sendable {
 
     // MARK: Words
 
-    private func say(_ writing: inout Writing, of log: OpenAccessLog, lost: UInt64, at now: Instant) {
+    /// - Parameter dropped: how many lines had been by the batch before.
+    private func say(
+        _ writing: inout Writing, of log: OpenAccessLog, lost: UInt64, droppedBefore dropped: UInt64, at now: Instant
+    ) {
         if writing.batch.outage == nil, writing.saidOutage {
             writing.saidOutage = false
             let dropped = writing.batch.dropped - writing.droppedBefore
@@ -182,8 +185,8 @@ final class AccessLogKeeper: Sendable {
         if let outage = writing.batch.outage, !writing.saidOutage {
             writing.saidOutage = true
             writing.said = now
-            // Those of this batch are among them.
-            writing.droppedBefore = figures.withLock { $0.dropped } - lost
+            // Those of this batch are among the outage's.
+            writing.droppedBefore = dropped
             logger.warning(
                 "access_log: \(log.options.path) takes no lines: \(Self.words(outage)); they are dropped until it does")
         } else if lost > 0 {

@@ -27,7 +27,7 @@ struct ReportJSONTests {
         #expect(
             Set(stats.keys) == [
                 "node", "version", "uptime_seconds", "listeners", "upstreams", "services", "certificates", "membership",
-                "roster", "stage", "config", "process",
+                "roster", "stage", "config", "process", "access_log",
             ])
         // There is none, and that is said.
         #expect(stats["membership"] is NSNull)
