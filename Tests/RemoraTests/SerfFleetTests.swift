@@ -97,6 +97,7 @@ struct SerfFleetTests {
             try withMember(fleet.config("r2")) { _, admin in
                 try withMember(fleet.config("r1")) { remora, _ in
                     try fleet.expectAlive("r1", "r2")
+                    try expect(["r1": "alive", "r2": "alive", "s1": "alive", "s2": "alive"], seenBy: admin)
                     remora.signal(SIGKILL)
                     try fleet.expect("r1", is: "failed")
                     try expect(["r1": "dead", "r2": "alive", "s1": "alive", "s2": "alive"], seenBy: admin)
@@ -146,10 +147,11 @@ struct SerfFleetTests {
             try withMember(fleet.config("r2")) { observer, observed in
                 try withMember(fleet.config("r1")) { remora, admin in
                     try fleet.expectAlive("r1", "r2")
+                    let all = ["r1": "alive", "r2": "alive", "s1": "alive", "s2": "alive"]
+                    try expect(all, seenBy: observed)
                     remora.signal(SIGSTOP)
                     try Wait.until(try members(observed)["r1"]?.state, is: "suspect")
                     remora.signal(SIGCONT)
-                    let all = ["r1": "alive", "r2": "alive", "s1": "alive", "s2": "alive"]
                     try expect(all, seenBy: observed)
                     try expect(all, seenBy: admin)
                     try fleet.expectAlive("r1", "r2")
