@@ -11,21 +11,15 @@
 package import Upstreams
 package import Vocabulary
 
-/// Whose counts decided a pick.
+/// Whose counts decided a pick: the fleet's, or this process's and why.
 package enum LoadBasis: Hashable, Sendable {
     /// The endpoints' own sidecars'; measured so long ago.
     case fleet(age: Duration)
-    /// This process's.
-    case local(Fallback)
-}
-
-/// Why a pick went by this process's counts.
-package enum Fallback: Hashable, Sendable {
-    /// The endpoint that was drawn has no sidecar that would say, or there are no two that do where it stands.
+    /// Own counts: the endpoint that was drawn has no sidecar that would say, or there are no two that do where it stands.
     case unreported
-    /// There was no second one to compare it with.
+    /// Own counts: there was no second one to compare it with.
     case alone
-    /// Of two that were drawn, nothing was known that is fresh enough, and nobody answered in time.
+    /// Own counts: of two that were drawn, nothing was known that is fresh enough, and nobody answered in time.
     case stale
 }
 
@@ -71,8 +65,8 @@ extension Tier {
         guard let first = draw(excluding: tried, &random) else { return .none }
         let second = draw(otherThan: first.position, excluding: tried, &random)
         let byOwnCounts = second.map { $0.load.isLess(than: first.load) ? $0 : first } ?? first
-        guard reports[first.position] else { return .endpoint(record: byOwnCounts.record, .local(.unreported)) }
-        guard let second else { return .endpoint(record: first.record, .local(.alone)) }
+        guard reports[first.position] else { return .endpoint(record: byOwnCounts.record, .unreported) }
+        guard let second else { return .endpoint(record: first.record, .alone) }
         let oldest = now + (.zero - freshness)
         pool.expire(before: oldest)
         if let record = takeAnswer(ifAtLeast: Self.choice, excluding: tried, at: now) { return record }
@@ -80,7 +74,7 @@ extension Tier {
         if mayAsk { return .ask }
         // Who has waited in vain for the second answer has one that is better than none.
         if let record = takeAnswer(ifAtLeast: 1, excluding: tried, at: now) { return record }
-        return .endpoint(record: byOwnCounts.record, .local(.stale))
+        return .endpoint(record: byOwnCounts.record, .stale)
     }
 
     private mutating func takeAnswer(
@@ -153,11 +147,11 @@ extension Balancer {
             picked = zones.pickByReports(
                 excluding: tried, at: now, freshness: freshness, mayAsk: mayAsk, random: &random)
             if picked == .none, let other = preferred.pick(excluding: tried, random: &random) {
-                picked = .endpoint(record: other, .local(.alone))
+                picked = .endpoint(record: other, .alone)
             }
         }
         guard picked == .none else { return picked }
-        return pickReserve(for: nil, excluding: tried, random: &random).map { .endpoint(record: $0, .local(.alone)) }
+        return pickReserve(for: nil, excluding: tried, random: &random).map { .endpoint(record: $0, .alone) }
             ?? .none
     }
 
@@ -196,7 +190,7 @@ extension ZoneTiers {
         let zone = drawPlace(&random)
         guard unsafe tiers[zone].comparesReports else {
             return unsafe tiers[zone].pick(excluding: tried, random: &random).map {
-                .endpoint(record: $0, .local(.unreported))
+                .endpoint(record: $0, .unreported)
             } ?? .none
         }
         return unsafe tiers[zone].pickByReports(

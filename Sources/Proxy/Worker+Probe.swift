@@ -78,13 +78,13 @@ extension Worker {
 
     private mutating func note(_ basis: LoadBasis, _ upstream: Int) {
         switch basis {
-        case .local(let fallback):
+        case .unreported:
             count(.localPicksTotal, upstream: upstream)
-            switch fallback {
-            case .unreported: count(.unreportedPicksTotal, upstream: upstream)
-            case .alone: count(.alonePicksTotal, upstream: upstream)
-            case .stale: break
-            }
+            count(.unreportedPicksTotal, upstream: upstream)
+        case .alone:
+            count(.localPicksTotal, upstream: upstream)
+            count(.alonePicksTotal, upstream: upstream)
+        case .stale: count(.localPicksTotal, upstream: upstream)
         case .fleet(let age):
             count(.fleetPicksTotal, upstream: upstream)
             count(.fleetAgeNanosecondsTotal, Int(age.wholeNanoseconds), upstream: upstream)

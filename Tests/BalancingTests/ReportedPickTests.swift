@@ -68,7 +68,7 @@ extension ReportedPick {
     fileprivate var isByFleet: Bool {
         switch self {
         case .endpoint(_, .fleet): true
-        case .endpoint(_, .local), .ask, .none: false
+        case .endpoint(_, .unreported), .endpoint(_, .alone), .endpoint(_, .stale), .ask, .none: false
         }
     }
 }
@@ -111,7 +111,7 @@ struct ReportedPickTests {
         var reports = Reports(weights: [1, 1], reporting: [0, 1])
         #expect(reports.pick(mayAsk: true) == .ask)
         _ = reports.cells.place(reports.cell(0))
-        for _ in 0..<8 { #expect(reports.pick() == .endpoint(record: 1, .local(.stale))) }
+        for _ in 0..<8 { #expect(reports.pick() == .endpoint(record: 1, .stale)) }
         // One answer is better than none for who has waited, and no choice for who has not.
         reports.answer(0, outstanding: 3)
         #expect(reports.pick(mayAsk: true) == .ask)
@@ -156,7 +156,7 @@ struct ReportedPickTests {
         #expect(reports.pick(excluding: tried).record == 2)
         // With one left there is nothing to ask for.
         tried.insert(reports.cell(2))
-        #expect(reports.pick(mayAsk: true, excluding: tried) == .endpoint(record: 3, .local(.alone)))
+        #expect(reports.pick(mayAsk: true, excluding: tried) == .endpoint(record: 3, .alone))
         tried.insert(reports.cell(3))
         #expect(reports.pick(mayAsk: true, excluding: tried) == .none)
     }
@@ -210,6 +210,6 @@ struct ReportedPickTests {
         var tried = TriedEndpoints()
         tried.insert(reports.cell(0))
         tried.insert(reports.cell(1))
-        #expect(reports.pick(mayAsk: true, excluding: tried) == .endpoint(record: 2, .local(.alone)))
+        #expect(reports.pick(mayAsk: true, excluding: tried) == .endpoint(record: 2, .alone))
     }
 }
