@@ -11,16 +11,31 @@
 package import Upstreams
 package import Vocabulary
 
-/// Whose counts decided a pick: the fleet's, or this process's and why.
-package enum LoadBasis: Hashable, Sendable {
-    /// The endpoints' own sidecars'; measured so long ago.
-    case fleet(age: Duration)
-    /// Own counts: the endpoint that was drawn has no sidecar that would say, or there are no two that do where it stands.
-    case unreported
-    /// Own counts: there was no second one to compare it with.
-    case alone
-    /// Own counts: of two that were drawn, nothing was known that is fresh enough, and nobody answered in time.
-    case stale
+/// Whose counts decided a pick.
+///
+/// Not taken: an enumeration whose first case has the age. The compiler (Swift 6.3.1) makes a module of it that it then
+/// refuses under ThreadSanitizer.
+package struct LoadBasis: Hashable, Sendable {
+    package enum Source: Hashable, Sendable {
+        /// The endpoints' own sidecars'.
+        case fleet
+        /// This process's: the endpoint that was drawn has no sidecar that would say, or there are no two that do where
+        /// it stands.
+        case unreported
+        /// This process's: there was no second one to compare it with.
+        case alone
+        /// This process's: of two that were drawn, nothing was known that is fresh enough, and nobody answered in time.
+        case stale
+    }
+
+    package var source: Source
+    /// How long ago the fleet's were measured; zero for this process's.
+    package var age = Duration.zero
+
+    package static func fleet(age: Duration) -> LoadBasis { LoadBasis(source: .fleet, age: age) }
+    package static let unreported = LoadBasis(source: .unreported)
+    package static let alone = LoadBasis(source: .alone)
+    package static let stale = LoadBasis(source: .stale)
 }
 
 /// What comes of a pick by reports.

@@ -77,7 +77,7 @@ extension Worker {
     }
 
     private mutating func note(_ basis: LoadBasis, _ upstream: Int) {
-        switch basis {
+        switch basis.source {
         case .unreported:
             count(.localPicksTotal, upstream: upstream)
             count(.unreportedPicksTotal, upstream: upstream)
@@ -85,9 +85,9 @@ extension Worker {
             count(.localPicksTotal, upstream: upstream)
             count(.alonePicksTotal, upstream: upstream)
         case .stale: count(.localPicksTotal, upstream: upstream)
-        case .fleet(let age):
+        case .fleet:
             count(.fleetPicksTotal, upstream: upstream)
-            count(.fleetAgeNanosecondsTotal, Int(age.wholeNanoseconds), upstream: upstream)
+            count(.fleetAgeNanosecondsTotal, Int(basis.age.wholeNanoseconds), upstream: upstream)
         }
     }
 

@@ -67,8 +67,8 @@ extension ReportedPick {
 
     fileprivate var isByFleet: Bool {
         switch self {
-        case .endpoint(_, .fleet): true
-        case .endpoint(_, .unreported), .endpoint(_, .alone), .endpoint(_, .stale), .ask, .none: false
+        case .endpoint(_, let basis): basis.source == .fleet
+        case .ask, .none: false
         }
     }
 }
