@@ -12,9 +12,6 @@ package import Upstreams
 package import Vocabulary
 
 /// Whose counts decided a pick.
-///
-/// Not taken: an enumeration whose first case has the age. The compiler (Swift 6.3.1) makes a module of it that it then
-/// refuses under ThreadSanitizer.
 package struct LoadBasis: Hashable, Sendable {
     package enum Source: Hashable, Sendable {
         /// The endpoints' own sidecars'.
@@ -204,12 +201,13 @@ extension ZoneTiers {
     ) -> ReportedPick {
         let zone = drawPlace(&random)
         guard unsafe tiers[zone].comparesReports else {
-            return unsafe tiers[zone].pick(excluding: tried, random: &random).map {
+            return changeTier(at: zone) { $0.pick(excluding: tried, random: &random) }.map {
                 .endpoint(record: $0, .unreported)
             } ?? .none
         }
-        return unsafe tiers[zone].pickByReports(
-            excluding: tried, at: now, freshness: freshness, mayAsk: mayAsk, random: &random)
+        return changeTier(at: zone) {
+            $0.pickByReports(excluding: tried, at: now, freshness: freshness, mayAsk: mayAsk, random: &random)
+        }
     }
 
     /// Those of one zone, drawn by its share.
@@ -223,7 +221,9 @@ extension ZoneTiers {
     }
 
     mutating func learn(_ load: EndpointLoad, of target: ProbeTargets.Target, measured: Instant) {
-        unsafe tiers[Int(target.zone)].pool.insert(load, of: target.cell, at: target.place, measured: measured)
+        changeTier(at: Int(target.zone)) {
+            $0.pool.insert(load, of: target.cell, at: target.place, measured: measured)
+        }
     }
 }
 
