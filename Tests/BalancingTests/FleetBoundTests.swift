@@ -134,7 +134,7 @@ struct FleetBoundTests {
 /// `@safe`: the memory is this value's alone.
 @safe
 private struct Callers: ~Copyable {
-    private let fixtures: UnsafeMutableBufferPointer<Fixture>
+    private var fixtures: UnsafeMutableBufferPointer<Fixture>
 
     init(count: Int, servers: Int) {
         unsafe fixtures = .allocate(capacity: count)
