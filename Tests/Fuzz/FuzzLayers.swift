@@ -79,7 +79,9 @@ private func unwrap(_ datagram: Span<UInt8>, _ layers: Layers<CredulousCipher>) 
     for withChecksum in [false, true] {
         output.removeAll()
         // The cipher has entropy, always.
-        guard (try? layers.wrap(message.span, withChecksum: withChecksum, into: &output)) != nil else { fatalError("what was read cannot be wrapped again") }
+        guard (try? layers.wrap(message.span, withChecksum: withChecksum, into: &output)) != nil else {
+            fatalError("what was read cannot be wrapped again")
+        }
         precondition(output.count <= message.count + layers.packetOverhead + (withChecksum ? 5 : 0), "too long")
         let header = layers.options.labelCheckDropsHeader ? layers.options.label.headerLength : 0
         let again = try? layers.unwrap(output.span.extracting(header...), copy)
