@@ -37,7 +37,7 @@ extension DataPlaneBehaviour {
             let endpoint = try ManualEndpoint()
             let remora = try Sidecar(to: [endpoint.address]) { $0.tls = .sidecar(front: context) }
             let served = Background {
-                try (0..<1400).map { _ in
+                try (0..<700).map { _ in
                     let wire = try endpoint.accept()
                     try wire.send(try wire.receive(exactly: 1))
                     return wire
@@ -45,15 +45,15 @@ extension DataPlaneBehaviour {
             }
             let port = try #require(remora.address.port)
             let program = try Program(["python3", "-c", Self.clients, "\(port)", Certificates.path("ca.pem")])
-            // The first find buffers and tables to be made; a thousand more are then what they are
-            try program.say("400\n")
-            _ = try program.line(with: "kept 400")
+            // The first find buffers and tables to be made; 500 more are then what they are
+            try program.say("200\n")
+            _ = try program.line(with: "kept 200")
             let before = residentBytes()
-            try program.say("1000\n")
-            _ = try program.line(with: "kept 1400")
-            let each = (residentBytes() - before) / 1000
+            try program.say("500\n")
+            _ = try program.line(with: "kept 700")
+            let each = (residentBytes() - before) / 500
             #expect(each < 15_000, "\(each) bytes each")
-            #expect(remora.plane.connections == 1400)
+            #expect(remora.plane.connections == 700)
             withExtendedLifetime(try served.value()) {}
         }
 

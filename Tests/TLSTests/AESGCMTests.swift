@@ -101,7 +101,7 @@ struct AESGCMTests {
     @Test("A text of any length comes back", arguments: [16, 24, 32])
     func lengths(of key: Int) throws {
         let key = try AESGCM.of((0..<key).map { UInt8($0) })
-        for length in [0, 1, 15, 16, 17, 1399, 65_507, 1 << 20] {
+        for length in [0, 1, 15, 16, 17, 1399, 65_507, 1 << 17] {
             let plain = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31) }
             let nonce = key.nonce()
             let (sealed, tag) = try #require(key.seal(plain, nonce: nonce, associated: []))

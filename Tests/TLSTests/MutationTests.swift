@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import TLS
 import Testing
@@ -5,6 +6,9 @@ import Vocabulary
 
 @Suite("Records that nobody should send")
 struct MutationTests {
+    /// Handshakes with one record changed, of each change as many; `REMORA_SEEDS` asks for more or fewer.
+    static let mutations = ProcessInfo.processInfo.environment["REMORA_SEEDS"].flatMap(UInt64.init) ?? 340
+
     let certificates: Certificates
 
     init() throws { certificates = try Certificates.shared.get() }
@@ -191,7 +195,7 @@ struct MutationTests {
 
     @Test(
         "A record of the handshake that is changed into others gives no wrong byte, no hang, and where it matters a bad end",
-        arguments: 1...340 as ClosedRange<UInt64>)
+        arguments: 1...Self.mutations)
     func mutatedRecords(seed: UInt64) throws {
         let changes = RecordMutator.Change.allCases
         var mutator = RecordMutator(seed: seed, changes[Int(seed) % changes.count])
