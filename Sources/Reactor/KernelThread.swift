@@ -1,10 +1,13 @@
 // Kernel threads for event loops: Swift's tasks move between threads, an epoll set must not.
 
 import Glibc
+import Synchronization
 
-/// A thread with a name; whoever starts it joins it or lets it go.
-package struct KernelThread: Sendable {
+/// A thread with a name. Whoever starts it joins it or lets go of this: then the thread goes on, and what the kernel and the
+/// C library keep for it (its stack's addresses, 8 MiB) goes when it ends.
+package final class KernelThread: Sendable {
     private let handle: pthread_t
+    private let isJoined = Atomic(false)
 
     private final class Errand {
         let name: String
@@ -34,6 +37,16 @@ package struct KernelThread: Sendable {
         return KernelThread(handle: handle)
     }
 
-    /// Waits for its end.
-    package func join() { pthread_join(handle, nil) }
+    private init(handle: pthread_t) { self.handle = handle }
+
+    deinit {
+        if !isJoined.load(ordering: .relaxed) { pthread_detach(handle) }
+    }
+
+    /// Waits for its end; to be called once, from another thread.
+    package func join() {
+        let wasJoined = isJoined.exchange(true, ordering: .relaxed)
+        precondition(!wasJoined, "a thread is joined once")
+        pthread_join(handle, nil)
+    }
 }
