@@ -2,6 +2,7 @@
 
 import Glibc
 import Reactor
+import Routing
 import Synchronization
 import TLS
 import Testing
@@ -256,6 +257,33 @@ extension DataPlaneBehaviour {
             #expect(try server.receiveToEnd() == [])
             server.close()
             #expect(try #require(remora.records(1).first).endpoint?.address == endpoint.address)
+        }
+
+        @Test("A record has its upstream's name, though a reload has added it while records were read")
+        func addedWhileRead() throws {
+            // Given a record to be read
+            let remora = try sidecar(to: [])
+            #expect(try remora.connect().awaitEnd() == .reset)
+            let staying = try #require(remora.plane.listeners.first)
+            let added = try ListenerSockets(
+                ListenerOptions(name: "side", bind: .ipv4(.loopback, port: 0), upstream: "added"), workers: 1,
+                silentPeerTimeout: .seconds(60))
+            var records: [NamedRecord] = []
+            _ = remora.plane.takeRecords {
+                records.append($0)
+                guard records.count == 1 else { return }
+                // When another upstream comes, and a connection to it leaves a record, before that one is through
+                do {
+                    #expect(
+                        try remora.configure(
+                            [.stays(number: 0, staying.options), .opens(added)],
+                            further: [UpstreamOptions(name: "added", endpoints: [])]))
+                    #expect(try Wire.connect(to: added.address).awaitEnd() == .reset)
+                } catch { Issue.record(error) }
+            }
+            // Then it is read in the same passage
+            #expect(records.map(\.upstream) == ["back", "added"])
+            #expect(records.map(\.listener) == ["front", "side"])
         }
 
         @Test("Nothing is recorded unless it is asked for, nor when it is asked for no more")
