@@ -207,6 +207,8 @@ extension Worker {
     private mutating func endHandshake(_ index: UInt32, isResumed: Bool) {
         let listener = connections[index].listener
         tls.underWayCount -= 1
+        // It counts no more, and is told by its certificate, though no endpoint may be had for it.
+        connections[index].stage = .connecting
         count(.handshakesTotal, listener: listener)
         if isResumed { count(.handshakesResumedTotal, listener: listener) }
         proceed(index)

@@ -126,6 +126,32 @@ extension DataPlaneBehaviour {
             #expect(remora.plane.connections == 8)
         }
 
+        @Test("A client that is through and gets no endpoint is under way no more", arguments: [true, false])
+        func throughInVain(isListed: Bool) throws {
+            let (directory, context) = (TemporaryDirectory(), try certificates.server())
+            // A connect to a path that is gone fails at once.
+            let remora = try Sidecar(to: isListed ? [directory.socket("nobody")] : []) {
+                $0.tls = .sidecar(front: context)
+                $0.limits.handshakesUnderWay = 8
+                $0.limits.handshakeTimeout = .seconds(60)
+            }
+            // Given as many of them as may be under way
+            for _ in 0..<8 {
+                let client = Talker(try remora.connect(), as: try certificates.client())
+                _ = try? client.shakeHands()
+                _ = client.wire.awaitEnd()
+            }
+            #expect(eventually { remora.plane.handshakes(ofListener: 0).completedTotal == 8 })
+            // Then of those that stall no more are under way than may be
+            let hello = try hello()
+            let stalled = try (0..<24).map { _ in try remora.connect() }
+            for wire in stalled {
+                try wire.send(hello)
+                _ = try wire.receive(exactly: 5)
+            }
+            #expect(eventually { remora.plane.connections == 8 })
+        }
+
         @Test("No more handshakes begin within a second than may, and the rest follow")
         func perSecond() throws {
             let service = try Service.echo()

@@ -286,6 +286,21 @@ extension DataPlaneBehaviour {
             #expect(records.map(\.listener) == ["front", "side"])
         }
 
+        @Test("A client that was verified and gets no endpoint is known by its certificate", arguments: [true, false])
+        func identified(isListed: Bool) throws {
+            let (directory, certificates) = (TemporaryDirectory(), try Certificates.shared.get())
+            let context = try certificates.server(clients: .required(try certificates.authorities()))
+            // A connect to a path that is gone fails at once.
+            let remora = try sidecar(to: isListed ? [directory.socket("nobody")] : []) {
+                $0.tls = .sidecar(front: context)
+            }
+            let client = Talker(try remora.connect(), as: try certificates.client(certificate: "client"))
+            _ = try? client.shakeHands()
+            let record = try #require(remora.records(1).first).record
+            #expect(record.end == (isListed ? .connectFailed : .noEndpoint))
+            #expect(record.identity == .uri("spiffe://edge/web"))
+        }
+
         @Test("Nothing is recorded unless it is asked for, nor when it is asked for no more")
         func off() throws {
             let service = try Service.naming("me")
