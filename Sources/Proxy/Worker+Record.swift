@@ -43,6 +43,12 @@ extension Worker {
         records.facts[index].connected = nil
     }
 
+    /// Forgets a placement that came to nothing for want of something here: what is tried in its stead is the same attempt.
+    mutating func takeBackPlacement(_ index: UInt32) {
+        guard connections[index].isRecorded else { return }
+        records.facts[index].attempts -= 1
+    }
+
     mutating func recordConnect(_ index: UInt32) {
         guard connections[index].isRecorded else { return }
         records.facts[index].connected = now
@@ -52,7 +58,7 @@ extension Worker {
     /// question of its own.
     mutating func recordAnswer(_ index: UInt32, after waited: Duration) {
         guard connections[index].isRecorded else { return }
-        records.facts[index].answered = now
+        records.facts[index].firstByte = waited
     }
 
     /// Takes down why an attempt came to nothing, or what ends it presently.

@@ -390,6 +390,43 @@ extension DataPlaneBehaviour {
             #expect(said.answered > connected && firstByte <= record.ended - connected)
         }
 
+        // MARK: Attempts
+
+        @Test("A connect that is put off and tried again is one attempt", arguments: [true, false])
+        func postponed(isTakenIn: Bool) throws {
+            // Given an endpoint whose queue is full
+            let endpoint = try ManualEndpoint(.unix, backlog: 0)
+            var callers: [Wire] = []
+            while callers.count < 8 {
+                let caller = Wire(descriptor: try Kernel.socket(family: AF_UNIX).get())
+                let form = endpoint.address.kernelForm
+                let outcome = unsafe form.withUnsafeBytes { unsafe Kernel.connect(caller.descriptor, to: $0) }
+                if outcome.wouldBlock { break }
+                callers.append(caller)
+            }
+            try #require(callers.count < 8)
+            let patience = Duration.milliseconds(isTakenIn ? 20_000 : 150)
+            let remora = try sidecar(to: [endpoint.address]) { $0.upstream.connectTimeout = patience }
+            let (client, began) = (try remora.connect(), Kernel.now())
+            guard isTakenIn else {
+                #expect(client.awaitEnd() == .reset)
+                let record = try #require(remora.records(1).first)
+                #expect(record.record.end == .connectFailed && record.record.attempts == 1)
+                #expect(record.record.reason == "\(SystemError.wouldBlock)")
+                #expect(record.endpoint?.address == endpoint.address)
+                return
+            }
+            // When it takes them after a while
+            while Kernel.now() < began + .milliseconds(150) { usleep(1000) }
+            for _ in callers { _ = try endpoint.accept() }
+            let server = try endpoint.accept()
+            try client.endStream()
+            #expect(try server.receiveToEnd() == [])
+            server.close()
+            let record = try #require(remora.records(1).first).record
+            #expect(record.end == .clean && record.attempts == 1)
+        }
+
         @Test("Nothing is recorded unless it is asked for, nor when it is asked for no more")
         func off() throws {
             let service = try Service.naming("me")
