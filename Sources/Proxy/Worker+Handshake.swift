@@ -174,7 +174,7 @@ extension Worker {
         desk.handshakesBegun.add(1, ordering: .relaxed)
         while let first = tls.underWay.first, tls.underWayCount >= limits.handshakesUnderWay || !isUnderWay(first) {
             _ = tls.underWay.popFirst()
-            if isUnderWay(first) { refuseHandshake(first.slot.index, nil) }
+            if isUnderWay(first) { refuseHandshake(first.slot.index, .crowdedOut) }
         }
         guard let context = tls.rows.listener(connections[index].listener)?.context,
             let pipe = context.makePipe(over: halves[client].descriptor, wire: tls.wire)?.release()
@@ -214,7 +214,7 @@ extension Worker {
         proceed(index)
     }
 
-    /// - Parameter fault: nil where the handshake took too long, or had to make room.
+    /// - Parameter fault: nil where the handshake took too long.
     mutating func refuseHandshake(_ index: UInt32, _ fault: PipeFault?) {
         let connection = connections[index]
         count(.handshakesFailedTotal, listener: connection.listener)

@@ -108,9 +108,12 @@ extension DataPlaneBehaviour {
         func stalls() throws {
             let service = try Service.echo()
             let remora = try terminating(service.address) {
+                $0.startsAtOnce = false
                 $0.limits.handshakesUnderWay = 8
                 $0.limits.handshakeTimeout = .seconds(60)
             }
+            remora.plane.record(1)
+            try remora.start()
             let hello = try hello()
             let stalled = try (0..<24).map { _ in try remora.connect() }
             for wire in stalled {
@@ -120,6 +123,14 @@ extension DataPlaneBehaviour {
             // The oldest have gone
             for wire in stalled.prefix(16) { #expect(wire.awaitEnd() == .reset) }
             #expect(remora.plane.connections == 8)
+            // And it is told why
+            #expect(remora.notices(16, .handshakeRefused).map(\.fault) == Array(repeating: .crowdedOut, count: 16))
+            let records = remora.records(16).map(\.record)
+            #expect(records.count == 16 && records.allSatisfy { $0.end == .handshakeFailed })
+            #expect(
+                records.allSatisfy {
+                    $0.reason == "it made room for another handshake, as too many were under way"
+                })
             let client = try Talker(try remora.connect(), as: certificates.client()).shakeHands()
             try client.send("x")
             #expect(client.receiveText(exactly: 1) == "x")
