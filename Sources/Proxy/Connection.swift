@@ -69,7 +69,7 @@ struct Connection {
         case handshake
         /// It waits for endpoints to say how loaded they are, before one is chosen.
         case probing
-        /// Placed on an endpoint that has not answered the connect yet.
+        /// Placed on an endpoint that has not answered the connect yet, or about to be, once a client's handshake is over.
         case connecting
         /// The endpoint has accepted, and the TLS handshake with it is under way.
         case securing

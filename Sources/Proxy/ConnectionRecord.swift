@@ -60,7 +60,9 @@ package struct ConnectionRecord: Sendable {
     var cell: LoadCells.Index = 0
     /// Of the cell, at the placement.
     var tenancy: UInt64 = 0
-    /// Placements; more than one where endpoints did not accept. Zero: it never got as far as that.
+    /// Placements; more than one where endpoints did not accept. One whose connect had to be put off, as this process was
+    /// short of descriptors or a unix socket's queue was full, is one however often it was tried again. Zero: it never got
+    /// as far as that.
     package var attempts: UInt8 = 0
     /// Nil for a unix socket's, and where the kernel would not say.
     package var client: SocketAddress?

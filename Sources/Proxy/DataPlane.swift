@@ -427,10 +427,12 @@ package final class DataPlane: Sendable {
     /// - Returns: how many were lost because the reader was too slow.
     /// - Precondition: only one thread calls this.
     package func takeRecords(_ body: (NamedRecord) -> Void) -> UInt64 {
-        let upstreams = upstreams.upstreams
+        var upstreams = upstreams.upstreams
         return desks.reduce(0) { lost, desk in
             lost
                 + desk.records.take { record in
+                    // A reload may add an upstream meanwhile, and no worker sees a set before `latest` has it.
+                    if record.upstream >= upstreams.count { upstreams = self.upstreams.upstreams }
                     body(
                         NamedRecord(
                             record: record, listener: names.listener(tenancy: record.listenerTenancy),

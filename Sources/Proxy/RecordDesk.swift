@@ -119,7 +119,8 @@ struct RecordKeeping: ~Copyable {
         /// Of the cell it was placed on last.
         var tenancy: UInt64 = 0
         var connected: Instant?
-        var answered: Instant?
+        /// What it waited for the endpoint's first byte.
+        var firstByte: Duration?
         /// Why the last attempt failed, or the handshake with the client did.
         var error: SystemError?
     }

@@ -260,5 +260,8 @@ extension Worker {
         timers.schedule(index, at: Tick(notBefore: now + Self.deferredRetry))
     }
 
-    mutating func retryPostponed(_ index: UInt32) { place(index) }
+    mutating func retryPostponed(_ index: UInt32) {
+        takeBackPlacement(index)
+        place(index)
+    }
 }

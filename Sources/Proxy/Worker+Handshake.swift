@@ -174,7 +174,7 @@ extension Worker {
         desk.handshakesBegun.add(1, ordering: .relaxed)
         while let first = tls.underWay.first, tls.underWayCount >= limits.handshakesUnderWay || !isUnderWay(first) {
             _ = tls.underWay.popFirst()
-            if isUnderWay(first) { refuseHandshake(first.slot.index, nil) }
+            if isUnderWay(first) { refuseHandshake(first.slot.index, .crowdedOut) }
         }
         guard let context = tls.rows.listener(connections[index].listener)?.context,
             let pipe = context.makePipe(over: halves[client].descriptor, wire: tls.wire)?.release()
@@ -207,12 +207,14 @@ extension Worker {
     private mutating func endHandshake(_ index: UInt32, isResumed: Bool) {
         let listener = connections[index].listener
         tls.underWayCount -= 1
+        // It counts no more, and is told by its certificate, though no endpoint may be had for it.
+        connections[index].stage = .connecting
         count(.handshakesTotal, listener: listener)
         if isResumed { count(.handshakesResumedTotal, listener: listener) }
         proceed(index)
     }
 
-    /// - Parameter fault: nil where the handshake took too long, or had to make room.
+    /// - Parameter fault: nil where the handshake took too long.
     mutating func refuseHandshake(_ index: UInt32, _ fault: PipeFault?) {
         let connection = connections[index]
         count(.handshakesFailedTotal, listener: connection.listener)

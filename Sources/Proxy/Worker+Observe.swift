@@ -79,9 +79,9 @@ extension Worker {
     /// A connection's first byte from its endpoint.
     mutating func observeAnswer(_ index: UInt32) {
         let cell = connections[index].cell
-        recordAnswer(index)
         count(.answeredTotal, cell: cell)
         let (row, waited) = (Int(connections[index].upstream), now - connections[index].asked)
+        recordAnswer(index, after: waited)
         desk.firstByteTimes.record(waited, row: row)
         desk.upstreams.add(1, row: row, column: UpstreamColumn.answersTotal.rawValue)
         desk.upstreams.add(

@@ -43,14 +43,22 @@ extension Worker {
         records.facts[index].connected = nil
     }
 
+    /// Forgets a placement that came to nothing for want of something here: what is tried in its stead is the same attempt.
+    mutating func takeBackPlacement(_ index: UInt32) {
+        guard connections[index].isRecorded else { return }
+        records.facts[index].attempts -= 1
+    }
+
     mutating func recordConnect(_ index: UInt32) {
         guard connections[index].isRecorded else { return }
         records.facts[index].connected = now
     }
 
-    mutating func recordAnswer(_ index: UInt32) {
+    /// Takes down how long the endpoint's first byte took, which cannot be told at the end: what the client says next is a
+    /// question of its own.
+    mutating func recordAnswer(_ index: UInt32, after waited: Duration) {
         guard connections[index].isRecorded else { return }
-        records.facts[index].answered = now
+        records.facts[index].firstByte = waited
     }
 
     /// Takes down why an attempt came to nothing, or what ends it presently.
@@ -83,7 +91,7 @@ extension Worker {
         if facts.attempts > 0 {
             (record.attempts, record.cell, record.tenancy) = (facts.attempts, connection.cell, facts.tenancy)
             (record.placed, record.connected) = (connection.placed, facts.connected)
-            record.firstByte = facts.answered.map { $0 - connection.asked }
+            record.firstByte = facts.firstByte
         }
         record.serverName = texts?.serverName
         if let pipe = secured[.client(index)] {

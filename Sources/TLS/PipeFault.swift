@@ -45,6 +45,8 @@ package enum PipeFault: Error, Hashable, Sendable {
     case protocolError(reason: String)
     /// The peer makes us answer more than we are ready to keep for it.
     case tooMuchToAnswer
+    /// Too many handshakes were under way, and it was the oldest. No pipe finds this: whoever owns many says so.
+    case crowdedOut
 }
 
 extension PipeFault: CustomStringConvertible {
@@ -58,6 +60,7 @@ extension PipeFault: CustomStringConvertible {
             "the peer's certificate is refused: \(reason)" + (names.map { "; it is for \($0)" } ?? "")
         case .protocolError(let reason): "TLS failed: \(reason)"
         case .tooMuchToAnswer: "the peer asks for more TLS answers than it takes"
+        case .crowdedOut: "it made room for another handshake, as too many were under way"
         }
     }
 }

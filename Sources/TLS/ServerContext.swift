@@ -285,7 +285,7 @@ extension ServerContext {
         unsafe X509_STORE_CTX_set_error(store, X509_V_ERR_PERMITTED_VIOLATION)
         let stream = unsafe X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())
         if let state = unsafe TLSPipe.state(of: OpaquePointer(stream)) {
-            let shown = names.prefix(8).map(\.description).joined(separator: ", ")
+            let shown = names.prefix(8).map(\.shown).joined(separator: ", ")
             unsafe state.pointee.refusedNames =
                 names.isEmpty ? "nobody" : shown + (names.count > 8 ? " and \(names.count - 8) more" : "")
         }

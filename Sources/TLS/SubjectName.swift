@@ -30,6 +30,15 @@ package enum SubjectName: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// As logs tell of it: whoever was refused may bear names as long as a certificate can be, and a long one is cut.
+    var shown: String {
+        let text = description
+        return text.utf8.count <= Self.longestShown ? text : "\(text.prefix(Self.longestShown))..."
+    }
+
+    /// In bytes, the word for the kind included; a DNS name has 253 at most (RFC 1035 §2.3.4).
+    static let longestShown = 257
+
     /// Names that are read of one certificate; the rest is not looked at.
     static let bound = 256
 

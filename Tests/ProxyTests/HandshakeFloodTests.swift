@@ -108,9 +108,12 @@ extension DataPlaneBehaviour {
         func stalls() throws {
             let service = try Service.echo()
             let remora = try terminating(service.address) {
+                $0.startsAtOnce = false
                 $0.limits.handshakesUnderWay = 8
                 $0.limits.handshakeTimeout = .seconds(60)
             }
+            remora.plane.record(1)
+            try remora.start()
             let hello = try hello()
             let stalled = try (0..<24).map { _ in try remora.connect() }
             for wire in stalled {
@@ -120,10 +123,44 @@ extension DataPlaneBehaviour {
             // The oldest have gone
             for wire in stalled.prefix(16) { #expect(wire.awaitEnd() == .reset) }
             #expect(remora.plane.connections == 8)
+            // And it is told why
+            #expect(remora.notices(16, .handshakeRefused).map(\.fault) == Array(repeating: .crowdedOut, count: 16))
+            let records = remora.records(16).map(\.record)
+            #expect(records.count == 16 && records.allSatisfy { $0.end == .handshakeFailed })
+            #expect(
+                records.allSatisfy {
+                    $0.reason == "it made room for another handshake, as too many were under way"
+                })
             let client = try Talker(try remora.connect(), as: certificates.client()).shakeHands()
             try client.send("x")
             #expect(client.receiveText(exactly: 1) == "x")
             #expect(remora.plane.connections == 8)
+        }
+
+        @Test("A client that is through and gets no endpoint is under way no more", arguments: [true, false])
+        func throughInVain(isListed: Bool) throws {
+            let (directory, context) = (TemporaryDirectory(), try certificates.server())
+            // A connect to a path that is gone fails at once.
+            let remora = try Sidecar(to: isListed ? [directory.socket("nobody")] : []) {
+                $0.tls = .sidecar(front: context)
+                $0.limits.handshakesUnderWay = 8
+                $0.limits.handshakeTimeout = .seconds(60)
+            }
+            // Given as many of them as may be under way
+            for _ in 0..<8 {
+                let client = Talker(try remora.connect(), as: try certificates.client())
+                _ = try? client.shakeHands()
+                _ = client.wire.awaitEnd()
+            }
+            #expect(eventually { remora.plane.handshakes(ofListener: 0).completedTotal == 8 })
+            // Then of those that stall no more are under way than may be
+            let hello = try hello()
+            let stalled = try (0..<24).map { _ in try remora.connect() }
+            for wire in stalled {
+                try wire.send(hello)
+                _ = try wire.receive(exactly: 5)
+            }
+            #expect(eventually { remora.plane.connections == 8 })
         }
 
         @Test("No more handshakes begin within a second than may, and the rest follow")

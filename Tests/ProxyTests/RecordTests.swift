@@ -2,6 +2,7 @@
 
 import Glibc
 import Reactor
+import Routing
 import Synchronization
 import TLS
 import Testing
@@ -256,6 +257,174 @@ extension DataPlaneBehaviour {
             #expect(try server.receiveToEnd() == [])
             server.close()
             #expect(try #require(remora.records(1).first).endpoint?.address == endpoint.address)
+        }
+
+        @Test("A record has its upstream's name, though a reload has added it while records were read")
+        func addedWhileRead() throws {
+            // Given a record to be read
+            let remora = try sidecar(to: [])
+            #expect(try remora.connect().awaitEnd() == .reset)
+            let staying = try #require(remora.plane.listeners.first)
+            let added = try ListenerSockets(
+                ListenerOptions(name: "side", bind: .ipv4(.loopback, port: 0), upstream: "added"), workers: 1,
+                silentPeerTimeout: .seconds(60))
+            var records: [NamedRecord] = []
+            _ = remora.plane.takeRecords {
+                records.append($0)
+                guard records.count == 1 else { return }
+                // When another upstream comes, and a connection to it leaves a record, before that one is through
+                do {
+                    #expect(
+                        try remora.configure(
+                            [.stays(number: 0, staying.options), .opens(added)],
+                            further: [UpstreamOptions(name: "added", endpoints: [])]))
+                    #expect(try Wire.connect(to: added.address).awaitEnd() == .reset)
+                } catch { Issue.record(error) }
+            }
+            // Then it is read in the same passage
+            #expect(records.map(\.upstream) == ["back", "added"])
+            #expect(records.map(\.listener) == ["front", "side"])
+        }
+
+        @Test("A client that was verified and gets no endpoint is known by its certificate", arguments: [true, false])
+        func identified(isListed: Bool) throws {
+            let (directory, certificates) = (TemporaryDirectory(), try Certificates.shared.get())
+            let context = try certificates.server(clients: .required(try certificates.authorities()))
+            // A connect to a path that is gone fails at once.
+            let remora = try sidecar(to: isListed ? [directory.socket("nobody")] : []) {
+                $0.tls = .sidecar(front: context)
+            }
+            let client = Talker(try remora.connect(), as: try certificates.client(certificate: "client"))
+            _ = try? client.shakeHands()
+            let record = try #require(remora.records(1).first).record
+            #expect(record.end == (isListed ? .connectFailed : .noEndpoint))
+            #expect(record.identity == .uri("spiffe://edge/web"))
+        }
+
+        // MARK: The first byte
+
+        /// What an endpoint hears before it speaks, and how that came.
+        enum Question: CaseIterable {
+            case plain
+            /// In one segment with a PROXY header.
+            case behindHeader
+            /// Read ahead, to be looked at.
+            case lookedAt
+            /// Nothing.
+            case none
+        }
+
+        @Test("The first byte took what the endpoint took, whatever is said after it", arguments: Question.allCases)
+        func firstByte(question: Question) throws {
+            let endpoint = try ManualEndpoint()
+            let remora = try sidecar(to: [endpoint.address]) {
+                switch question {
+                case .plain, .none: break
+                case .behindHeader: $0.listener.acceptProxyProtocol = true
+                case .lookedAt:
+                    $0.upstream.balance = .ringHash
+                    $0.upstream.hash.key = .path
+                }
+            }
+            let client = try remora.connect()
+            let words = "GET / HTTP/1.1\r\n"
+            switch question {
+            case .plain, .lookedAt: try client.send(words)
+            case .behindHeader: try client.send("PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n" + words)
+            case .none: break
+            }
+            let server = try endpoint.accept()
+            if question != .none { #expect(try server.receiveText(exactly: words.utf8.count) == words) }
+            let said = try answer(server)
+            #expect(try client.receiveText(exactly: 6) == "answer")
+            try client.send("more")
+            #expect(try server.receiveText(exactly: 4) == "more")
+            client.close()
+            server.close()
+            try expectFirstByte(of: remora, said)
+        }
+
+        @Test("The first byte took what the endpoint took where the question came with the end of a handshake")
+        func firstByteBehindHandshake() throws {
+            let (endpoint, certificates) = (try ManualEndpoint(), try Certificates.shared.get())
+            let context = try certificates.server()
+            let remora = try sidecar(to: [endpoint.address]) { $0.tls = .sidecar(front: context) }
+            // Given a client whose last message of the handshake waits until it has asked
+            var ends: [Int32] = [-1, -1]
+            try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+            let (near, far, outer) = (Wire(descriptor: ends[0]), Wire(descriptor: ends[1]), try remora.connect())
+            let client = Talker(near, as: try certificates.client())
+            _ = client.pipe?.begin()
+            try outer.send(try far.receive())
+            try far.send(try outer.receive())
+            try client.shakeHands()
+            try client.send("question")
+            try outer.send(try far.receive())
+            let server = try endpoint.accept()
+            #expect(try server.receiveText(exactly: 8) == "question")
+            let said = try answer(server)
+            // When it says more after the answer
+            _ = try outer.receive()
+            try client.send("more")
+            try outer.send(try far.receive())
+            #expect(try server.receiveText(exactly: 4) == "more")
+            outer.close()
+            try expectFirstByte(of: remora, said)
+        }
+
+        /// Answers, after a while.
+        /// - Returns: when the question was there, and when the answer was given.
+        private func answer(_ server: Wire) throws -> (heard: Instant, answered: Instant) {
+            let heard = Kernel.now()
+            while Kernel.now() < heard + .milliseconds(50) { usleep(1000) }
+            let answered = Kernel.now()
+            try server.send("answer")
+            return (heard, answered)
+        }
+
+        private func expectFirstByte(of remora: Sidecar, _ said: (heard: Instant, answered: Instant)) throws {
+            let record = try #require(remora.records(1).first).record
+            let (connected, firstByte) = (try #require(record.connected), try #require(record.firstByte))
+            // An endpoint may have accepted before remora has heard so.
+            #expect(firstByte >= said.answered - max(said.heard, connected))
+            #expect(said.answered > connected && firstByte <= record.ended - connected)
+        }
+
+        // MARK: Attempts
+
+        @Test("A connect that is put off and tried again is one attempt", arguments: [true, false])
+        func postponed(isTakenIn: Bool) throws {
+            // Given an endpoint whose queue is full
+            let endpoint = try ManualEndpoint(.unix, backlog: 0)
+            var callers: [Wire] = []
+            while callers.count < 8 {
+                let caller = Wire(descriptor: try Kernel.socket(family: AF_UNIX).get())
+                let form = endpoint.address.kernelForm
+                let outcome = unsafe form.withUnsafeBytes { unsafe Kernel.connect(caller.descriptor, to: $0) }
+                if outcome.wouldBlock { break }
+                callers.append(caller)
+            }
+            try #require(callers.count < 8)
+            let patience = Duration.milliseconds(isTakenIn ? 20_000 : 150)
+            let remora = try sidecar(to: [endpoint.address]) { $0.upstream.connectTimeout = patience }
+            let (client, began) = (try remora.connect(), Kernel.now())
+            guard isTakenIn else {
+                #expect(client.awaitEnd() == .reset)
+                let record = try #require(remora.records(1).first)
+                #expect(record.record.end == .connectFailed && record.record.attempts == 1)
+                #expect(record.record.reason == "\(SystemError.wouldBlock)")
+                #expect(record.endpoint?.address == endpoint.address)
+                return
+            }
+            // When it takes them after a while
+            while Kernel.now() < began + .milliseconds(150) { usleep(1000) }
+            for _ in callers { _ = try endpoint.accept() }
+            let server = try endpoint.accept()
+            try client.endStream()
+            #expect(try server.receiveToEnd() == [])
+            server.close()
+            let record = try #require(remora.records(1).first).record
+            #expect(record.end == .clean && record.attempts == 1)
         }
 
         @Test("Nothing is recorded unless it is asked for, nor when it is asked for no more")

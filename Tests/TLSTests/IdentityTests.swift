@@ -72,6 +72,22 @@ struct IdentityTests {
         #expect(program.outcome().errors.contains("SSL alert number \(refusal.alerts.1.code)"))
     }
 
+    @Test("Of a refused client's names the first are told of, and none at more length than a host's")
+    func longNames() throws {
+        let long = "spiffe://elsewhere/" + String(repeating: "x", count: 4000)
+        let others = (0..<9).map { "URI:\(long)\($0)" }
+        try certificates.make("verbose", by: "ca", names: (["DNS:web.edge"] + others).joined(separator: ","))
+        let server = try certificates.server(
+            clients: .required(certificates.authorities()), allowed: ["spiffe://edge/*"])
+        let conversation = try Conversation(
+            certificates.client(certificate: "verbose"), server, wires: (Wire(), Wire()))
+        try run(conversation.parties) { conversation.server.end != .open }
+        let cut = "URI \(long)".prefix(257) + "..."
+        let names = (["DNS web.edge"] + Array(repeating: String(cut), count: 7)).joined(separator: ", ") + " and 2 more"
+        #expect(
+            conversation.server.handle.fault == .certificate(reason: "none of its names is allowed", names: names))
+    }
+
     static let admissions: [(client: String?, allowed: [String], isRequired: Bool)] = [
         ("client", [], true), ("client", ["spiffe://edge/*"], true), ("client", ["nobody", "*.edge"], true),
         ("client", ["*@edge.example"], true), ("client", ["10.0.0.*"], true), ("client", ["spiffe://edge/web"], false),

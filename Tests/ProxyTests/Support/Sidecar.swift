@@ -98,10 +98,13 @@ final class Sidecar {
     }
 
     /// Takes the listeners of another config, and waits until every worker has.
-    func configure(_ listeners: [NextListener]) throws -> Bool {
+    /// - Parameter further: upstreams that it has besides.
+    func configure(_ listeners: [NextListener], further: [UpstreamOptions] = []) throws -> Bool {
         guard listeners.count <= plane.roomForListeners() else { return false }
+        let upstreams = [options] + further
         plane.configure(
-            try discovery.configure([options], at: Kernel.now()), named: [options.name], listeners: listeners)
+            try discovery.configure(upstreams, at: Kernel.now()), named: Set(upstreams.map(\.name)),
+            listeners: listeners)
         return eventually { plane.hasAdoptedListeners }
     }
 
