@@ -96,6 +96,36 @@ struct ChecksumTests {
         #expect(core.agreement(at: start + .seconds(17))?.differing.first?.time == .seconds(5))
     }
 
+    @Test("In a fleet that changes all the time nobody differs for long; once it stands still, who differs does")
+    func steadyChange() {
+        var core = core(knowing: 1)
+        var now = start
+        func differs() -> Duration? { core.agreement(at: now)?.differing.first?.time }
+        // When each change is seen here first, and its word comes when ours has changed again
+        for change in 1...60 {
+            core.see(Checksums(view: UInt32(100 + change), config: 1), at: now)
+            #expect(change == 1 || differs() == .zero)
+            now = now + .seconds(1)
+            core.hear(told(1, Checksums(view: UInt32(99 + change), config: 1)), at: now)
+            #expect(differs() == .zero)
+            now = now + .seconds(1)
+            #expect(differs() == .seconds(1))
+        }
+        // And then both stay what they are
+        for _ in 0..<6 {
+            now = now + .seconds(10)
+            core.hear(told(1, Checksums(view: UInt32(159), config: 1)), at: now)
+        }
+        #expect(differs() == .seconds(61))
+        // Other upstreams in either config are no other view.
+        core.see(Checksums(view: UInt32(160), config: 2), at: now)
+        core.hear(told(1, Checksums(view: UInt32(159), config: 3)), at: now + .seconds(1))
+        now = now + .seconds(2)
+        #expect(differs() == .seconds(63))
+        core.hear(told(1, Checksums(view: UInt32(160), config: 2)), at: now)
+        #expect(differs() == nil && core.agreement(at: now)?.sameView == 2)
+    }
+
     @Test("What was said more than five minutes ago is nobody's any more, and the dead are not asked")
     func forgetting() {
         var core = core(knowing: 2)
