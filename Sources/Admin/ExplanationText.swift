@@ -13,7 +13,12 @@ extension ExplanationReport {
     }
 
     private var changesText: String {
+        let missesNone = coversSeconds >= 599
         guard !changes.isEmpty else {
+            guard missesNone else {
+                return
+                    "\nNothing has changed in the last \(HumanUnits.duration(coversSeconds)); of before some is missing: too much happened.\n"
+            }
             return subject == .node ? "\nNothing has changed in the last ten minutes.\n" : ""
         }
         var text = "\nIn the last ten minutes:\n"
@@ -24,7 +29,7 @@ extension ExplanationReport {
         }
         // Two columns need no titles.
         text += table.lines().dropFirst().map { "  \($0)\n" }.joined()
-        if coversSeconds < 599 {
+        if !missesNone {
             text += "Of more than \(HumanUnits.duration(coversSeconds)) ago some are missing: too much happened.\n"
         }
         return text

@@ -277,7 +277,9 @@ struct Metrics {
         add(membership.telemetry, to: &page)
     }
 
+    /// Nothing where nobody is compared: zeros would say that all is well.
     private func add(_ agreement: AgreementReport, to page: inout Exposition) {
+        guard agreement.remoras > 0 else { return }
         page.family(
             "remora_membership_remoras", .gauge,
             "Remoras that are present, this node among them, by their view of the fleet."
@@ -289,7 +291,7 @@ struct Metrics {
         }
         page.gauge(
             "remora_membership_longest_disagreement_seconds",
-            "How long the view of a remora has been another than this node's; the longest.",
+            "How long a remora's view has been another than this node's, neither of them changing; the longest.",
             agreement.differing.first?.seconds ?? 0)
         page.gauge(
             "remora_membership_other_config_remoras", "Remoras with other upstreams in their configs.",

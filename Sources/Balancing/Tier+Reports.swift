@@ -44,9 +44,22 @@ package enum ReportedPick: Hashable, Sendable {
     case none
 }
 
-extension Tier {
+extension UpstreamSnapshot {
     /// Fewer answers are no choice.
-    private static let choice = 2
+    fileprivate static let choice = 2
+
+    /// Whether whoever picks from this snapshot compares what endpoints' own sidecars say: what
+    /// ``Balancer/comparesReports`` is once it was adopted, for who has no balancer. O(candidates).
+    package var comparesReports: Bool {
+        guard options.balance == .p2c, options.comparedLoad == .fleet else { return false }
+        let tiers = zones.isEmpty ? [0..<preferredCount] : zones.map(\.positions)
+        return tiers.contains { positions in
+            positions.count { unsafe records[Int(candidates[$0])].reportsLoad } >= Self.choice
+        }
+    }
+}
+
+extension Tier {
     /// Draws for the endpoints to be asked; where so few report that these do not find them, fewer are asked.
     private static let targetDraws = 16
 
@@ -65,7 +78,7 @@ extension Tier {
     }
 
     /// Whether there is a choice between endpoints that report.
-    var comparesReports: Bool { reporters >= Self.choice }
+    var comparesReports: Bool { reporters >= UpstreamSnapshot.choice }
 
     /// - Parameters:
     ///   - freshness: how old a report may be.
@@ -81,7 +94,7 @@ extension Tier {
         guard let second else { return .endpoint(record: first.record, .alone) }
         let oldest = now + (.zero - freshness)
         pool.expire(before: oldest)
-        if let record = takeAnswer(ifAtLeast: Self.choice, excluding: tried, at: now) { return record }
+        if let record = takeAnswer(ifAtLeast: UpstreamSnapshot.choice, excluding: tried, at: now) { return record }
         if let pick = compareReported(first, second, since: oldest, at: now) { return pick }
         if mayAsk { return .ask }
         // Who has waited in vain for the second answer has one that is better than none.

@@ -11,6 +11,12 @@
 // Views differ while news spread; that is no disagreement. So we tell our own only when it has stayed for a second: a
 // fleet that changes all the time is not told all the time, and two words of one member are further apart than messages
 // are under way, so that the later one is known by its age alone.
+//
+// How long two views differ counts from the last change of either. What we hold of a member is always a little older
+// than what we are, so in a fleet that changes all the time (250 members restarted one by one) the two need never be
+// equal, though each follows the other within seconds; what ages is a difference that neither side does anything about.
+// Not taken: a word beside what we were when it was said. Members see changes in other orders, so that of 249 in such
+// a fleet some would be found to differ for a minute all the same.
 
 import GossipWire
 import Vocabulary
@@ -19,7 +25,7 @@ import Vocabulary
 package struct FleetAgreement: Hashable, Sendable {
     package struct Differing: Hashable, Sendable {
         package let member: String
-        /// How long its view and ours have not been the same, as far as we were told.
+        /// How long its view and ours have stayed two, neither changing, as far as we were told.
         package let time: Duration
 
         package init(member: String, time: Duration) {
@@ -62,7 +68,7 @@ struct FleetChecksums: Sendable {
     private struct Peer: Sendable {
         let subject: LoadSubject
         var held: Held?
-        /// Since when its view is another than ours; nil while it is not, or not known.
+        /// Where its view is another than ours, when one of them last changed; nil while it is not, or not known.
         var differs: Instant?
         /// When it was last told all that had changed, and how often it was told.
         var told = Instant(nanoseconds: .min)
@@ -120,17 +126,20 @@ struct FleetChecksums: Sendable {
     /// - Complexity: O(members) where they have changed.
     mutating func set(_ checksums: Checksums, at now: Instant) {
         guard checksums != own else { return }
+        let isOtherView = checksums.view != own?.view
         own = checksums
         settles = now + FleetChecksums.quiet
+        guard isOtherView else { return }
         for slot in peers.indices { compare(slot, at: now) }
     }
 
+    /// To be called where our view or that member's has changed.
     private mutating func compare(_ slot: Int, at now: Instant) {
         guard let own, let held = peers[slot]?.held, held.checksums.view != own.view else {
             peers[slot]?.differs = nil
             return
         }
-        if peers[slot]?.differs == nil { peers[slot]?.differs = now }
+        peers[slot]?.differs = now
     }
 
     // MARK: What others tell
@@ -145,8 +154,9 @@ struct FleetChecksums: Sendable {
                 return
             }
         }
+        let isOtherView = told.checksums.view != peers[slot]?.held?.checksums.view
         peers[slot]?.held = Held(checksums: told.checksums, said: said, learned: now)
-        compare(slot, at: now)
+        if isOtherView { compare(slot, at: now) }
     }
 
     // MARK: What is told

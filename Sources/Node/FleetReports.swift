@@ -114,14 +114,21 @@ extension AgreementReport {
             return
         }
         let heard = remoras - unheard
+        guard heard > 1 else {
+            sentence =
+                unheard == 1
+                ? "The other remora has not said yet what it sees."
+                : "None of the \(unheard) other remoras has said yet what it sees."
+            return
+        }
         let view =
             otherView == 0
-            ? "\(heard == remoras ? "All \(remoras)" : "\(heard) of \(remoras)") remoras have our view of the fleet"
+            ? "\(unheard == 0 ? "All \(remoras)" : "\(heard) of \(remoras)") remoras have our view of the fleet"
             : "\(sameView) of \(remoras) remoras have our view of the fleet; "
                 + Self.naming(agreement.differing.map { "\($0.member) differs for \($0.time.inWords)" }, of: otherView)
         let config =
             otherConfigs == 0
-            ? "all have our upstreams in their configs"
+            ? "\(unheard == 0 ? "all" : "those \(heard)") have our upstreams in their configs"
             : "other upstreams in their configs have \(Self.naming(otherConfig, of: otherConfigs))"
         let silent = unheard == 0 ? "" : "; \(unheard) \(unheard == 1 ? "has" : "have") not said yet"
         sentence = "\(view); \(config)\(silent)."

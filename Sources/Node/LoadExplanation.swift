@@ -3,6 +3,7 @@
 // By counts since the start, not by one connection's history: a pick leaves no trace of what it compared, since to keep
 // one would cost more than the pick. What was compared, how old it was, and what came of it are all there is to say.
 
+import Balancing
 import Stats
 import Upstreams
 import Vocabulary
@@ -16,10 +17,11 @@ extension UpstreamSnapshot {
         return [rule] + fleetSentences(report, telemetry) + report.shares
     }
 
-    /// What decides.
+    /// What decides, whatever the config asks for: `least_request` never compares the fleet's load, and `p2c` only where
+    /// two endpoints tell theirs.
     private var rule: String {
         let whose =
-            options.comparedLoad == .fleet
+            comparesReports
             ? "as their own sidecars count them, from all callers" : "of this node alone"
         let outstanding = "outstanding requests for its weight, \(whose)"
         return switch options.balance {
@@ -39,9 +41,10 @@ extension UpstreamSnapshot {
     }
 
     private func fleetSentences(_ report: UpstreamReport, _ telemetry: TelemetryReport?) -> [String] {
-        guard options.comparedLoad == .fleet, let probes = report.probes else { return [] }
+        guard options.comparedLoad == .fleet else { return [] }
+        var sentences = silence
+        guard let probes = report.probes else { return sentences }
         let (fleet, own) = (probes.fleetPicksTotal, probes.localPicksTotal)
-        var sentences: [String] = []
         if fleet + own > 0 {
             let age = fleet > 0 ? ", \(Self.milliseconds(probes.meanAgeSeconds)) old on the average" : ""
             sentences.append(
@@ -60,12 +63,6 @@ extension UpstreamSnapshot {
                 "\(own) went by this node's own counts: \(reasons)."
             )
         }
-        let silent = endpoints.indices.count { unsafe !records[$0].reportsLoad }
-        if silent > 0 {
-            sentences.append(
-                "\(silent) of \(endpoints.count) endpoints tell no load: no inbound listener of a remora stands before them."
-            )
-        }
         sentences.append(
             "Asked \(probes.sentTotal) times, sidecars answered \(probes.answeredTotal) times in time and \(probes.lateTotal) late."
         )
@@ -75,6 +72,16 @@ extension UpstreamSnapshot {
             )
         }
         return sentences
+    }
+
+    /// Whose load can only be this node's own counts, though the fleet's is wanted.
+    private var silence: [String] {
+        guard options.balance == .p2c else { return [] }
+        let silent = endpoints.indices.count { unsafe !records[$0].reportsLoad }
+        guard silent > 0 else { return [] }
+        return [
+            "\(silent) of \(endpoints.count) endpoints tell no load: no inbound listener of a remora stands before them."
+        ]
     }
 
     private static func percent(_ part: UInt64, of whole: UInt64) -> String {
@@ -99,7 +106,7 @@ extension UpstreamReport {
     /// What each endpoint got, the most first.
     fileprivate var shares: [String] {
         let total = endpoints.reduce(UInt64(0)) { $0 + $1.connectionsTotal }
-        guard total > 0 else { return ["No connection has been placed since the start."] }
+        guard total > 0 else { return ["No connection has been placed on these endpoints since they came."] }
         let sorted = endpoints.sorted { ($1.connectionsTotal, $0.address) < ($0.connectionsTotal, $1.address) }
         let lines = sorted.prefix(Self.named).map { endpoint in
             let who = "\(endpoint.address)\(endpoint.member.map { " of \($0)" } ?? "")"
@@ -109,6 +116,6 @@ extension UpstreamReport {
                 "\(who) got \(endpoint.connectionsTotal) of \(total) connections (\(Int((Double(endpoint.connectionsTotal) * 100 / Double(total)).rounded())) %); outstanding there: \(endpoint.outstanding) of this node\(fleet)\(time)."
         }
         let rest = sorted.count - lines.count
-        return lines + (rest > 0 ? ["\(rest) more got fewer."] : [])
+        return lines + (rest > 0 ? ["\(rest) more got no more than these."] : [])
     }
 }

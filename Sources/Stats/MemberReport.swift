@@ -103,7 +103,7 @@ package struct MembershipReport: Codable, Hashable, Sendable {
 package struct AgreementReport: Codable, Hashable, Sendable {
     package struct Differing: Codable, Hashable, Sendable {
         package var name: String
-        /// How long its view has been another than this node's.
+        /// How long its view has been another than this node's, neither of them changing.
         package var seconds: Double
 
         package init(name: String, seconds: Double) {

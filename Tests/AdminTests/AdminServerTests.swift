@@ -111,7 +111,8 @@ struct AdminServerTests {
 
     @Test("An explanation is a line a sentence, and no name in it moves the cursor")
     func explanationText() {
-        let report = ExplanationReport(subject: .member, name: "x", sentences: ["One.", "\u{1B}[31mtwo."])
+        let report = ExplanationReport(
+            subject: .member, name: "x", sentences: ["One.", "\u{1B}[31mtwo."], coversSeconds: 600)
         #expect(report.text == "One.\n?[31mtwo.\n")
     }
 
@@ -136,6 +137,14 @@ struct AdminServerTests {
         let lines = report.text.split(separator: "\n").map(String.init)
         #expect(lines.count == 44 && lines[2] == "  10 changes before these" && lines[42].hasSuffix("change 49"))
         #expect(lines[43] == "Of more than 30.00 s ago some are missing: too much happened.")
+        // Of one to which nothing happened in those 30 s, who knows what did before?
+        for subject in [ExplanationReport.Subject.member, .upstream, .node] {
+            let quiet = ExplanationReport(subject: subject, name: "x", sentences: ["One."], coversSeconds: 30)
+            #expect(
+                quiet.text
+                    == "One.\n\nNothing has changed in the last 30.00 s; of before some is missing: too much happened.\n"
+            )
+        }
     }
 
     @Test("/explain tells what happened to the one that is asked about, and to a node all of it")

@@ -60,6 +60,17 @@ struct MetricsTests {
         ] { #expect(lines.contains(line), "\(line)") }
     }
 
+    @Test("Where nobody is compared nothing is said of agreement: zeros would look like all being well")
+    func withoutAgreement() {
+        var stats = StatsReport.whole
+        stats.membership?.agreement = AgreementReport()
+        let text = page(stats)
+        #expect(text.contains("remora_membership_view_checksum"))
+        for name in ["remoras", "longest_disagreement_seconds", "other_config_remoras"] {
+            #expect(!text.contains("remora_membership_\(name)"))
+        }
+    }
+
     @Test("More endpoints than there is room for have no series, an upstream's all or none, and are counted")
     func bounded() {
         var stats = StatsReport.whole
@@ -103,6 +114,63 @@ struct MetricsTests {
             ["check", "rules", Self.configs.appending(path: "alerts.yaml").path], input: "")
         #expect(status == 0, "\(said)")
     }
+
+    @Test("A split fleet is told of, and one that changes all the time is not; descriptors are watched under any job")
+    func ruleBehaviour() throws {
+        let file = URL.temporaryDirectory.appending(path: "remora-rules-\(UUID().uuidString).yaml")
+        try Self.ruleTests.write(to: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let (status, said) = try promtool(["test", "rules", file.path], input: "")
+        #expect(status == 0, "\(said)")
+    }
+
+    /// Series by the half minute, and the alerts that come of them.
+    private static let ruleTests = """
+        rule_files: ["\(configs.appending(path: "alerts.yaml").path)"]
+        evaluation_interval: 30s
+        tests:
+          - name: two halves that hold each other for dead
+            interval: 30s
+            input_series:
+              - {series: 'remora_membership_view_checksum{instance="a", job="edge"}', values: '7x10 8x30'}
+              - {series: 'remora_membership_view_checksum{instance="b", job="edge"}', values: '7x10 8x30'}
+              - {series: 'remora_membership_view_checksum{instance="c", job="edge"}', values: '7x10 9x30'}
+            alert_rule_test:
+              - {eval_time: 5m, alertname: RemoraFleetSplit}
+              - {eval_time: 7m, alertname: RemoraFleetSplit}
+              - eval_time: 14m
+                alertname: RemoraFleetSplit
+                exp_alerts:
+                  - exp_labels: {severity: critical}
+                    exp_annotations: {summary: "not all remoras see the same members, and their views do not move; ask several: remora members"}
+          - name: a fleet that changes all the time, whose members are scraped one after another
+            interval: 30s
+            input_series:
+              - {series: 'remora_membership_view_checksum{instance="a"}', values: '1+1x60'}
+              - {series: 'remora_membership_view_checksum{instance="b"}', values: '2+1x60'}
+              - {series: 'remora_membership_view_checksum{instance="c"}', values: '3+1x60'}
+            alert_rule_test:
+              - {eval_time: 10m, alertname: RemoraFleetSplit}
+              - {eval_time: 28m, alertname: RemoraFleetSplit}
+          - name: few descriptors, of a remora and of something else
+            interval: 30s
+            input_series:
+              - {series: 'remora_ready{instance="a", job="edge"}', values: '0x30'}
+              - {series: 'process_open_fds{instance="a", job="edge"}', values: '90x30'}
+              - {series: 'process_max_fds{instance="a", job="edge"}', values: '100x30'}
+              - {series: 'remora_ready{instance="b", job="edge"}', values: '1x30'}
+              - {series: 'process_open_fds{instance="b", job="edge"}', values: '70x30'}
+              - {series: 'process_max_fds{instance="b", job="edge"}', values: '100x30'}
+              - {series: 'process_open_fds{instance="a", job="other"}', values: '90x30'}
+              - {series: 'process_max_fds{instance="a", job="other"}', values: '100x30'}
+            alert_rule_test:
+              - eval_time: 10m
+                alertname: RemoraFewDescriptors
+                exp_alerts:
+                  - exp_labels: {severity: warning, instance: a, job: edge}
+                    exp_annotations: {summary: "a has more than 80 % of its descriptors open"}
+
+        """
 
     @Test("Rules and dashboard speak of metrics that there are", arguments: ["alerts.yaml", "grafana-dashboard.json"])
     func names(file: String) throws {

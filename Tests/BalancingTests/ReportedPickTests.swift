@@ -12,6 +12,8 @@ private struct Reports: ~Copyable {
     var now = Instant(nanoseconds: 5_000_000_000)
     let freshness = Duration.milliseconds(20)
     private var endpoints: [Endpoint] = []
+    /// What was adopted last.
+    private(set) var snapshot: UpstreamSnapshot?
 
     /// - Parameter reporting: which endpoints' sidecars know their load.
     init(
@@ -36,8 +38,9 @@ private struct Reports: ~Copyable {
 
     mutating func adopt(_ numbers: [Int], _ options: UpstreamOptions? = nil) {
         let options = options ?? UpstreamOptions(name: "u", source: .service("s"))
-        balancer.adopt(
-            UpstreamSnapshot(options: options, endpoints: numbers.map { endpoints[$0] }), random: &random)
+        let snapshot = UpstreamSnapshot(options: options, endpoints: numbers.map { endpoints[$0] })
+        balancer.adopt(snapshot, random: &random)
+        self.snapshot = snapshot
     }
 
     var comparesReports: Bool { balancer.comparesReports }
@@ -81,12 +84,16 @@ struct ReportedPickTests {
             reporting: Set<Int> = [0, 1, 2], load: LoadSource = .fleet, balance: BalancePolicy = .p2c,
             state: (Int) -> Fitness.State = { _ in .fit }
         ) -> Bool {
-            Reports(weights: [1, 1, 1], reporting: reporting, load: load, balance: balance, state: state)
-                .comparesReports
+            let reports = Reports(
+                weights: [1, 1, 1], reporting: reporting, load: load, balance: balance, state: state)
+            // Who explains picks has the snapshot alone.
+            #expect(reports.snapshot?.comparesReports == reports.comparesReports)
+            return reports.comparesReports
         }
         #expect(compares())
         #expect(!compares(load: .local))
         #expect(!compares(balance: .roundRobin))
+        #expect(!compares(balance: .leastRequest))
         #expect(!compares(reporting: [2]))
         #expect(!compares { $0 == 0 ? .fit : .suspect })
     }

@@ -41,6 +41,32 @@ struct ChecksumTests {
         }
     }
 
+    @Test("They take less than a tenth of what is sent in a fleet at rest, and less than half in one that changes")
+    func cost() {
+        var lab = Lab(40)
+        for index in lab.cores.indices { lab.cores[index].see(Self.ours, at: lab.now) }
+        lab.run(for: .seconds(5))
+        /// The part of all bytes of messages, from now on.
+        func share(_ lab: inout Lab, seconds: Int, change: (inout Lab) -> Void) -> Double {
+            lab.sent.removeAll()
+            for _ in 0..<seconds / 2 {
+                change(&lab)
+                lab.run(for: .seconds(2))
+            }
+            let bodies = lab.sent.flatMap(\.bodies)
+            let checksums = bodies.filter { ChecksumMessage.isOne($0.span) }
+            return Double(checksums.reduce(0) { $0 + $1.count }) / Double(bodies.reduce(0) { $0 + $1.count })
+        }
+        let atRest = share(&lab, seconds: 10) { _ in }
+        #expect(atRest > 0.02 && atRest < 0.1, "\(atRest)")
+        var view = UInt32(100)
+        let changing = share(&lab, seconds: 10) { lab in
+            view += 1
+            for index in lab.cores.indices { lab.cores[index].see(Checksums(view: view, config: 1), at: lab.now) }
+        }
+        #expect(changing > atRest && changing < 0.5, "\(changing)")
+    }
+
     @Test("Whoever differs is named everywhere within seconds, and agrees again as soon")
     func change() {
         let count = 60
@@ -94,6 +120,36 @@ struct ChecksumTests {
         // Said again, it is no new disagreement.
         core.hear(told(1, other), at: start + .seconds(16))
         #expect(core.agreement(at: start + .seconds(17))?.differing.first?.time == .seconds(5))
+    }
+
+    @Test("In a fleet that changes all the time nobody differs for long; once it stands still, who differs does")
+    func steadyChange() {
+        var core = core(knowing: 1)
+        var now = start
+        func differs() -> Duration? { core.agreement(at: now)?.differing.first?.time }
+        // When each change is seen here first, and its word comes when ours has changed again
+        var times: Set<Duration> = []
+        for change in 1...60 {
+            core.see(Checksums(view: UInt32(100 + change), config: 1), at: now)
+            now = now + .seconds(1)
+            core.hear(told(1, Checksums(view: UInt32(99 + change), config: 1)), at: now)
+            now = now + .seconds(1)
+            times.formUnion([differs() ?? .zero])
+        }
+        #expect(times == [.seconds(1)])
+        // And then both stay what they are
+        for _ in 0..<6 {
+            now = now + .seconds(10)
+            core.hear(told(1, Checksums(view: UInt32(159), config: 1)), at: now)
+        }
+        #expect(differs() == .seconds(61))
+        // Other upstreams in either config are no other view.
+        core.see(Checksums(view: UInt32(160), config: 2), at: now)
+        core.hear(told(1, Checksums(view: UInt32(159), config: 3)), at: now + .seconds(1))
+        now = now + .seconds(2)
+        #expect(differs() == .seconds(63))
+        core.hear(told(1, Checksums(view: UInt32(160), config: 2)), at: now)
+        #expect(differs() == nil && core.agreement(at: now)?.sameView == 2)
     }
 
     @Test("What was said more than five minutes ago is nobody's any more, and the dead are not asked")

@@ -24,6 +24,10 @@ struct DashboardTests {
                 #expect(try page.value(of: "document.querySelector('#listeners tbody').innerText").contains("in"))
                 #expect(try page.value(of: "byId('events').children.length") == "0")
                 try page.wait(for: "byId('link').textContent", toBe: "live")
+                // That nothing is shown does not say that nothing happened before what is kept.
+                let quiet = try page.value(
+                    of: "(state.covers = 30, drawEvents(), state.covers = 600, byId('covers').textContent)")
+                #expect(quiet == "Nothing changed. Of more than 30.0 s ago some are missing: too much happened.")
                 try page.value(of: "window.witness = 'here'")
                 // When its instance goes, and a client finds out
                 instance.end()
@@ -36,6 +40,38 @@ struct DashboardTests {
                 let failures = "document.querySelectorAll('#upstreams tbody td')[10].textContent"
                 try page.wait(for: "\(failures) !== '0'", toBe: "true")
                 #expect(try page.value(of: "window.witness") == "here")
+                #expect(page.complaints == [])
+            }
+        }
+    }
+
+    @Test("What the access log has and what it lost stand below the listeners, and go with it")
+    func accessLog() throws {
+        let instance = try Instance("only")
+        defer { instance.end() }
+        let directory = try TestDirectory()
+        let plain = TestConfig(endpoints: [instance.address]).text
+        let file = try directory.write("\(plain)access_log: {path: \(directory.path)/fifo}\n")
+        // Nobody reads it yet.
+        try #require(unsafe mkfifo("\(directory.path)/fifo", 0o600) == 0)
+        try RemoraProcess.with(["run", "--config", file, "--threads", "1"]) { remora in
+            let ready = try remora.ready()
+            try Browser.with { page in
+                try page.open("http://\(ready.admin)/")
+                let (line, name) = ("byId('access-log')", "Access log \(directory.path)/fifo: ")
+                try page.wait(for: "\(line).textContent", toBe: "\(name)0 lines written, 0 dropped.")
+                #expect(try page.value(of: "\(line).className") == "muted")
+                // When more comes than a pipe holds
+                for _ in 0..<400 { _ = request(through: ready.listener) }
+                try page.wait(
+                    for: "\(line).textContent.endsWith(' dropped; it takes none now: nobody reads it')", toBe: "true")
+                try page.wait(
+                    for: "/ [1-9][0-9]* lines written, [1-9][0-9]* dropped/.test(\(line).textContent)", toBe: "true")
+                #expect(try page.value(of: "\(line).className") == "bad")
+                // When there is none any more
+                _ = try directory.write(plain)
+                #expect(try RemoraProcess.outcome(of: ["reload", "--admin", "\(ready.admin)"]).ending == .exit(0))
+                try page.wait(for: "\(line).hidden", toBe: "true")
                 #expect(page.complaints == [])
             }
         }

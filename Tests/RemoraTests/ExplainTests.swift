@@ -98,7 +98,7 @@ struct ExplainTests {
             remora in
             let ready = try remora.ready()
             let idle = try explained("upstream", "out", by: ready.admin)
-            #expect(idle.hasSuffix("No connection has been placed since the start.\n"))
+            #expect(idle.hasSuffix("No connection has been placed on these endpoints since they came.\n"))
             for _ in 0..<10 { _ = request(through: ready.listener) }
             let said = try explained("upstream", "out", by: ready.admin)
             #expect(

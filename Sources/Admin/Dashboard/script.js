@@ -362,6 +362,7 @@ function drawListeners() {
       count(each.refused_total), count(each.aborted_total), bytes(rate(each, then, "received_bytes_total")),
       bytes(rate(each, then, "sent_bytes_total"))];
   })));
+  drawAccessLog();
   byId("services-section").hidden = !state.stats.services.length;
   byId("services").replaceChildren(table([["State", "t", tone], ["Service", "t"], ["Address", "t"], ["Told to the fleet", "t"], ["Why", "why"]],
     state.stats.services.map(each => [each.state, each.name, each.address, each.tag, each.reason])));
@@ -370,6 +371,15 @@ function drawListeners() {
   byId("certificates-section").hidden = !certificates.length;
   byId("certificates").replaceChildren(table([["State", "t", tone], ["Ends", "t"], ["Names", "t"], ["Used by", "t"], ["File", "t"], ["Why its new file is refused", "why"]],
     certificates.map(each => [each.state, end(each.expires_seconds), each.names.join(", ") || each.kind, each.used_by.join(", "), each.path, each.refused])));
+}
+
+// Below the listeners, whose connections it is of; nothing where there is none.
+function drawAccessLog() {
+  const log = state.stats.access_log;
+  byId("access-log").hidden = !log;
+  if (!log) return;
+  say("access-log", `Access log ${log.path}: ${log.written_total} lines written, ${log.dropped_total} dropped`
+    + (log.fault ? `; it takes none now: ${log.fault}` : "."), log.fault ? "bad" : log.dropped_total ? "warn" : "muted");
 }
 
 function sentence({ name, data }) {
@@ -394,8 +404,8 @@ function drawEvents() {
     const text = sentence(event);
     if (event.time > Date.now() - 600000 && matches(text) && found.push([number, event, text]) >= shownEvents) break;
   }
-  byId("covers").textContent = !found.length ? "Nothing changed." : state.covers < 599
-    ? `Of more than ${time(state.covers)} ago some are missing: too much happened.` : "";
+  byId("covers").textContent = [found.length ? "" : "Nothing changed.", state.covers < 599
+    ? `Of more than ${time(state.covers)} ago some are missing: too much happened.` : ""].filter(Boolean).join(" ");
   const key = found.map(each => each[0]).join();
   if (list.dataset.key === key) return;
   list.dataset.key = key;
