@@ -21,7 +21,8 @@ struct PollerTests {
         }
         private struct Program {
             var count: UInt16
-            var instructions: UnsafePointer<Instruction>
+            /// Their address.
+            var instructions: UInt
         }
 
         /// Of any processor that has come since 2011.
@@ -43,9 +44,9 @@ struct PollerTests {
             ]
             return unsafe instructions.withUnsafeBufferPointer { instructions in
                 guard let base = instructions.baseAddress else { return false }
-                var program = unsafe Program(count: UInt16(instructions.count), instructions: base)
+                var program = unsafe Program(count: UInt16(instructions.count), instructions: UInt(bitPattern: base))
                 return unsafe withUnsafeBytes(of: &program) { program in
-                    let address = unsafe UInt(bitPattern: program.baseAddress)
+                    let address = UInt(bitPattern: program.baseAddress)
                     // PR_SET_NO_NEW_PRIVS, and PR_SET_SECCOMP with a filter.
                     return prctl(38, 1, 0, 0, 0) == 0 && prctl(22, 2, address, 0, 0) == 0
                 }
