@@ -44,7 +44,7 @@ struct PollerTests {
             ]
             return unsafe instructions.withUnsafeBufferPointer { instructions in
                 guard let base = instructions.baseAddress else { return false }
-                var program = unsafe Program(count: UInt16(instructions.count), instructions: UInt(bitPattern: base))
+                var program = Program(count: UInt16(instructions.count), instructions: UInt(bitPattern: base))
                 return unsafe withUnsafeBytes(of: &program) { program in
                     let address = UInt(bitPattern: program.baseAddress)
                     // PR_SET_NO_NEW_PRIVS, and PR_SET_SECCOMP with a filter.
