@@ -100,8 +100,7 @@ struct DemoTests {
         try RemoraProcess.with(["demo"]) { demo in
             try demo.output.line(containing: "1. All is well.")
             let children = try Self.children(of: demo.id)
-            // The second one has it end without waiting for its connections.
-            for _ in 0..<2 { kill(try #require(children.first), SIGTERM) }
+            kill(try #require(children.first), SIGTERM)
             #expect(try demo.ending() == .exit(70))
             let words = try demo.log.rest()
             #expect(words.hasPrefix("error: n") && words.contains(" ended by itself, with 0; its last lines:\n  "))
