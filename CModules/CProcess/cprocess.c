@@ -7,6 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/// Makes a descriptor one of the standard ones; one that has its number already is to outlive the exec as well.
+static int place(int descriptor, int number) {
+    return descriptor == number ? fcntl(number, F_SETFD, 0) : dup2(descriptor, number);
+}
+
 /// In the child of a process with threads, where only what signal-safety(7) allows may be called, and execvp, whose
 /// search glibc does without the heap.
 static void become(pid_t parent, const char *program, char *const words[], int input, int output) {
@@ -18,9 +23,9 @@ static void become(pid_t parent, const char *program, char *const words[], int i
     sigset_t none;
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) return;
-    if (input < 0) input = open("/dev/null", O_RDONLY);
-    if (input < 0 || dup2(input, STDIN_FILENO) < 0) return;
-    if (output >= 0 && (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)) return;
+    if (input < 0) input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (input < 0 || place(input, STDIN_FILENO) < 0) return;
+    if (output >= 0 && (place(output, STDOUT_FILENO) < 0 || place(output, STDERR_FILENO) < 0)) return;
     execvp(program, words);
 }
 

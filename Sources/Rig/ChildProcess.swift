@@ -16,7 +16,8 @@ package final class ChildProcess: Sendable {
     private init(id: pid_t) { self.id = id }
 
     /// Starts a program, found in PATH unless it has a slash, in a process group of its own: what a terminal sends goes
-    /// to us alone. It is killed when the calling thread ends: ``RunningProcesses`` has one that lasts.
+    /// to us alone. It is killed when the calling thread ends (``RunningProcesses`` has one that lasts), unless it is given
+    /// rights by its file, capabilities or another user: then the kernel drops the request as the program begins (prctl(2)).
     /// - Parameters:
     ///   - input: becomes its stdin, and stays the caller's to close; nil: it has none.
     ///   - output: becomes its stdout and stderr, and stays the caller's to close; nil: it has ours.

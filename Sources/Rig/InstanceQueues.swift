@@ -59,15 +59,14 @@ package final class InstanceQueues: Sendable {
     private let wake: Wake
 
     /// Binds an instance to each address, and serves until ``stop()``.
+    /// - Throws: a ``RunFailure`` that names the address where it cannot; nothing is bound then.
     package init(at addresses: [SocketAddress]) throws {
-        wake = try Wake()
-        listeners = try addresses.map { address in
-            let listener = try Kernel.bind(address, sharingPort: false)
-            try Kernel.listen(listener)
-            // What it accepts inherits it.
-            Kernel.disableNagle(listener)
-            return listener
+        do {
+            wake = try Wake()
+        } catch {
+            throw RunFailure(description: "no descriptor for the instances: \(error)")
         }
+        listeners = try Self.listeners(at: addresses)
         state = Mutex(
             State(
                 slowness: Array(repeating: 1, count: addresses.count),
@@ -80,6 +79,23 @@ package final class InstanceQueues: Sendable {
             }
         }
         state.withLock { $0.thread = thread }
+    }
+
+    private static func listeners(at addresses: [SocketAddress]) throws -> [Int32] {
+        var listeners: [Int32] = []
+        for address in addresses {
+            do throws(SystemError) {
+                let listener = try Kernel.bind(address, sharingPort: false)
+                listeners.append(listener)
+                try Kernel.listen(listener)
+                // What it accepts inherits it.
+                Kernel.disableNagle(listener)
+            } catch {
+                for listener in listeners { Kernel.close(listener) }
+                throw RunFailure(description: "no instance can listen at \(address): \(error)")
+            }
+        }
+        return listeners
     }
 
     /// - Parameter slowness: how many times as long each takes, from the next request on.
@@ -118,7 +134,9 @@ package final class InstanceQueues: Sendable {
 
     // MARK: The thread
 
+    /// - Throws: where it cannot go on; nothing of it is open then, as after its end.
     private func run() throws {
+        defer { for listener in listeners { Kernel.close(listener) } }
         let poller = try Poller()
         // Tokens: listeners by number, the wake, then connections.
         for (number, listener) in listeners.enumerated() { poller.addLevel(of: listener, token: UInt64(number)) }
@@ -128,6 +146,7 @@ package final class InstanceQueues: Sendable {
             idleFrom: Array(repeating: Kernel.now(), count: listeners.count),
             slowness: Array(repeating: 1, count: listeners.count),
             isUp: Array(repeating: true, count: listeners.count))
+        defer { for connection in rooms.connections { if let connection { Kernel.close(connection.descriptor) } } }
         while true {
             let due = rooms.queues.compactMap { $0.first?.departure }.min()
             let count = poller.wait(atMost: due.map { $0 - Kernel.now() })
@@ -155,8 +174,6 @@ package final class InstanceQueues: Sendable {
                 try isUp[instance] ? rise(instance, poller, &rooms) : fall(instance, poller, &rooms)
             }
         }
-        for connection in rooms.connections { if let connection { Kernel.close(connection.descriptor) } }
-        for listener in listeners { Kernel.close(listener) }
     }
 
     /// As a process that is killed: whoever waited there sees its connection end.

@@ -38,35 +38,42 @@ package final class LogReader: Sendable {
         var last: [Int: [String]] = [:]
         var leftOut = 0
         var lost = 0
+        var thread: KernelThread?
         var isOver = false
     }
 
     private let state = Mutex(State())
-    private let wake: (read: Int32, write: Int32)
+    private let wake: Wake
 
     package init() throws {
-        var ends: [Int32] = [0, 0]
-        guard unsafe pipe(&ends) == 0 else { throw RunFailure(description: "no pipe for the reader of logs") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        wake = (ends[0], ends[1])
-        KernelThread.start(name: "logs") { [self] in run() }
+        do {
+            wake = try Wake()
+        } catch {
+            throw RunFailure(description: "no descriptor for the reader of logs: \(error)")
+        }
+        let thread = KernelThread.start(name: "logs") { [self] in run() }
+        state.withLock { $0.thread = thread }
     }
 
-    /// Reads this pipe to its end, and closes it.
+    /// Reads this pipe to its end, and closes it; at once after ``stop()``.
     package func adopt(_ descriptor: Int32, of observer: Int) {
-        state.withLock { $0.arriving.append(Source(descriptor: descriptor, observer: observer)) }
-        ring()
+        let isTaken = state.withLock { state in
+            guard !state.isOver else { return false }
+            state.arriving.append(Source(descriptor: descriptor, observer: observer))
+            return true
+        }
+        if isTaken { wake.signal() } else { Kernel.close(descriptor) }
     }
 
-    /// Ends the thread.
+    /// Ends the thread and waits for it: every pipe is closed then.
     package func stop() {
-        state.withLock { $0.isOver = true }
-        ring()
-    }
-
-    private func ring() {
-        var byte: UInt8 = 0
-        _ = unsafe write(wake.write, &byte, 1)
+        let thread = state.withLock { state in
+            state.isOver = true
+            defer { state.thread = nil }
+            return state.thread
+        }
+        wake.signal()
+        thread?.join()
     }
 
     // MARK: What was read
@@ -93,10 +100,10 @@ package final class LogReader: Sendable {
                 return state.isOver
             }
             guard !isOver else { break }
-            var polled = [pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)]
+            var polled = [pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)]
             polled += sources.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
             guard unsafe poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
-            if polled[0].revents != 0 { _ = unsafe read(wake.read, &buffer, buffer.count) }
+            if polled[0].revents != 0 { wake.clear() }
             var open: [Source] = []
             for (index, source) in sources.enumerated() {
                 guard polled[index + 1].revents != 0 else {

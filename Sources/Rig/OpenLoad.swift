@@ -69,11 +69,14 @@ package struct OpenLoad: Sendable {
         self.mostConnections = mostConnections
     }
 
-    /// Sends the plan's requests to the nodes' listeners, on a thread of its own.
+    /// Sends the plan's requests to the nodes' listeners, on a thread of its own, which has ended when this returns.
     /// - Parameter listeners: by node.
     package func send(_ plan: RequestPlan, to listeners: [SocketAddress]) async throws -> LoadOutcome {
-        try await withCheckedThrowingContinuation { continuation in
-            KernelThread.start(name: "clients") {
+        var thread: KernelThread?
+        // Of a thread that has nothing more to do, so it waits for nothing.
+        defer { thread?.join() }
+        return try await withCheckedThrowingContinuation { continuation in
+            thread = KernelThread.start(name: "clients") {
                 let zeros = Array(repeating: 0, count: listeners.count)
                 var outcome = LoadOutcome(answersOfInstance: zeros, answersAtNode: zeros)
                 let measuredFrom =

@@ -72,6 +72,7 @@ final class RequestLoad: Sendable {
 
     private struct State {
         var records: [RequestRecord] = []
+        var thread: KernelThread?
         var isEnding = false
         var isOver = false
     }
@@ -88,7 +89,8 @@ final class RequestLoad: Sendable {
         self.targets = targets
         self.rate = rate
         self.firstID = firstID
-        KernelThread.start(name: "load") { [self] in run() }
+        let thread = KernelThread.start(name: "load") { [self] in run() }
+        state.withLock { $0.thread = thread }
     }
 
     /// All that have ended.
@@ -98,6 +100,11 @@ final class RequestLoad: Sendable {
     func end() async throws -> [RequestRecord] {
         state.withLock { $0.isEnding = true }
         while !state.withLock({ $0.isOver }) { try await Task.sleep(for: .milliseconds(20)) }
+        let thread = state.withLock { state in
+            defer { state.thread = nil }
+            return state.thread
+        }
+        thread?.join()
         return records
     }
 

@@ -32,6 +32,14 @@ struct AdminOptions: ParsableArguments {
         return reply.body
     }
 
+    /// The body of `path`; nil where there is none, of which nothing is said: what is only good to have may be missing.
+    func getIfThere(_ path: String) async -> [UInt8]? {
+        guard let reply = try? await client().get(path), reply.refusal(from: admin, tokenFile: tokenFile) == nil else {
+            return nil
+        }
+        return reply.body
+    }
+
     /// Has the remora do something that it answers with a report; what it refuses is an answer too.
     func command(_ command: AdminCommand) async throws -> (report: CommandReport, body: [UInt8]) {
         let reply: AdminReply

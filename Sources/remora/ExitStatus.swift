@@ -7,11 +7,11 @@ enum ExitStatus: Int32 {
     case input = 65
     /// The admin port did not answer, or not what was asked for.
     case adminSilent = 69
-    /// A promise of ours was broken: an invariant failed.
+    /// A promise of ours was broken: an invariant failed, or the demo did not see what it tells of.
     case broken = 70
-    /// A file that was to be written cannot be.
+    /// A file that was to be written cannot be, or an address not be had.
     case cannotCreate = 73
-    /// `wait` has waited long enough.
+    /// `wait` or `drain --wait` has waited long enough.
     case tooLate = 75
     /// The config is missing, unreadable or faulty, or a reload was refused.
     case config = 78

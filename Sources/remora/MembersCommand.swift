@@ -19,7 +19,7 @@ struct MembersCommand: AsyncParsableCommand {
             throw AdminOptions.unreadable(at: admin.admin)
         }
         // Between two answers a member may come or go; the table is the one to believe.
-        let stats = try? ReportJSON.decode(StatsReport.self, from: try await admin.get("/stats"))
+        let stats = await admin.getIfThere("/stats").flatMap { try? ReportJSON.decode(StatsReport.self, from: $0) }
         let head = stats?.membership.map { $0.headline + "\n" } ?? ""
         StandardStreams.output(head + report.text(colours: Terminal.showsColours))
     }

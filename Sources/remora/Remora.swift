@@ -10,7 +10,7 @@ struct Remora: AsyncParsableCommand {
         abstract: "A proxy beside every service, that knows its fleet.",
         discussion: """
             Exit codes: 0; 64 usage; 65 an input file other than the config; 69 the admin port did not answer; \
-            70 internal; 73 cannot bind or create; 75 wait timed out; 78 config, or a refused reload.
+            70 internal; 73 cannot bind or create; 75 wait or drain --wait timed out; 78 config, or a refused reload.
 
             Completions: remora --generate-completion-script bash|zsh|fish prints one for your shell.
             """,

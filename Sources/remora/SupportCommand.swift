@@ -16,8 +16,9 @@ struct SupportCommand: AsyncParsableCommand {
         commandName: "support",
         abstract: "Write what a running remora says of itself into one JSON file, to be sent to who helps.",
         discussion: """
-            Config without its secrets, figures, members, recent events, versions, limits of the process (in /stats). Names and addresses of your \
-            machines are in it. The file is readable by you alone.
+            Config without its secrets, figures, members, recent events, versions, limits of the process (in /stats). \
+            Names and addresses of your machines are in it. The file is made anew and readable by you alone; a FIFO or a \
+            device is written to as it is.
             """)
 
     @Argument(help: ArgumentHelp("The file to write; - is stdout.", valueName: "FILE"))
@@ -61,7 +62,7 @@ struct SupportCommand: AsyncParsableCommand {
 
     private func write(_ bytes: [UInt8]) throws {
         guard file != "-" else { return StandardStreams.output(bytes) }
-        try OutputFile(path: file, mode: 0o600).write(bytes)
+        try OutputFile.writePrivately(bytes, to: file)
         StandardStreams.complain("wrote \(file), \(HumanUnits.bytes(UInt64(bytes.count)))")
     }
 

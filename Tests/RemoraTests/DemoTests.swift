@@ -64,12 +64,20 @@ struct DemoTests {
         }
     }
 
-    @Test("A signal ends all that it has started, and its exit code is 0", arguments: [SIGINT, SIGTERM, SIGHUP])
-    func signals(number: Int32) throws {
+    /// Waits until a demo has started all that it starts, which takes no longer than that.
+    private static func allChildren(of demo: RemoraProcess) throws -> [Int32] {
+        try Wait.until(try children(of: demo.id).count, is: 6)
+        return try children(of: demo.id)
+    }
+
+    @Test(
+        "A signal ends all that it has started, at any time, and its exit code is 0",
+        arguments: [(SIGINT, true), (SIGTERM, false), (SIGHUP, false)])
+    func signals(number: Int32, inTheStory: Bool) throws {
         try RemoraProcess.with(["demo"]) { demo in
-            try demo.output.line(containing: "1. All is well.")
-            let children = try Self.children(of: demo.id)
-            #expect(children.count == 6 && !children.contains(where: Self.isGone))
+            if inTheStory { try demo.output.line(containing: "1. All is well.") }
+            let children = try Self.allChildren(of: demo)
+            #expect(!children.contains(where: Self.isGone))
             demo.signal(number)
             #expect(try demo.ending() == .exit(0))
             #expect(children.allSatisfy(Self.isGone))
@@ -80,9 +88,7 @@ struct DemoTests {
     @Test("Where the demo is killed, all that it has started dies with it")
     func killed() throws {
         try RemoraProcess.with(["demo"]) { demo in
-            try demo.output.line(containing: "1. All is well.")
-            let children = try Self.children(of: demo.id)
-            #expect(children.count == 6)
+            let children = try Self.allChildren(of: demo)
             demo.signal(SIGKILL)
             #expect(try demo.ending() == .signal(SIGKILL))
             try Wait.until(children.filter { !Self.isGone($0) }, is: [])
@@ -100,6 +106,17 @@ struct DemoTests {
             #expect(words.hasPrefix("error: n") && words.contains(" ended by itself, with 0; its last lines:\n  "))
             #expect(words.contains("drain"))
             #expect(children.allSatisfy(Self.isGone))
+        }
+    }
+
+    @Test("A demo that cannot listen names the address and the reason, and ends with 73", arguments: [3, 12])
+    func noPlace(descriptors: Int) throws {
+        // Descriptors that are free: for none, and for some of the instances.
+        let script = "ulimit -n \(descriptors + 8) && exec \"$0\" \"$@\""
+        try RemoraProcess.with(["demo"], script: script) { demo in
+            #expect(try demo.ending() == .exit(73))
+            let words = try demo.log.rest()
+            #expect(words.contains(" can listen at 127.") && words.hasSuffix(": Too many open files\n"), "\(words)")
         }
     }
 

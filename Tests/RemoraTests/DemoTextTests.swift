@@ -1,6 +1,7 @@
 // The parts of the demo that are values: its pace, its configs and what it makes of what it has seen.
 
 import Config
+import Stats
 import Testing
 import Vocabulary
 
@@ -26,6 +27,68 @@ struct DemoTextTests {
         let slow = DemoPace.length(of: .slow, left: .seconds(56))
         #expect(slow > DemoPace.length(of: .slow, left: .seconds(40)))
         #expect(DemoPace.length(of: .drained, left: .seconds(-3)) == DemoPace.shortestAct)
+    }
+
+    @Test("A demo that goes on for longer has no longer story", arguments: [nil, 60, 61, 1150, 86_400])
+    func longDemo(seconds: Int?) {
+        #expect(DemoPace.story(in: seconds.map { .seconds($0) }) == DemoPace.usual)
+        #expect(DemoPace.story(in: DemoPace.shortest) == DemoPace.shortest)
+    }
+
+    @Test("Nothing of an act is kept once it was taken, and a look is of one act alone")
+    func tally() {
+        var tally = DemoTally()
+        let request = PlannedRequest(offset: 0, node: 0, demand: 0)
+        for _ in 0..<3 { tally.take(.begun(request, late: 0), of: .fleet) }
+        tally.take(.answered(request, by: 0, after: 5), of: .fleet)
+        #expect(tally.takeLook().fleet.latencies == [5] && tally.takeLook().fleet.latencies == [])
+        tally.take(.answered(request, by: 0, after: 6), of: .fleet)
+        tally.take(.begun(request, late: 0), of: .turns)
+        tally.take(.failed(request, why: "closed"), of: .turns)
+        let act = tally.takeAct()
+        #expect(act.fleet.latencies == [5, 6] && act.fleet.waiting == 1)
+        #expect(act.turns.failed == 1 && act.turns.examples == ["closed"])
+        for next in [tally.takeLook(), tally.takeAct()] {
+            #expect(next.fleet.latencies == [] && next.turns.failed == 0 && next.turns.examples == [])
+            // It is under way still.
+            #expect(next.fleet.waiting == 1)
+        }
+    }
+
+    private func report(_ states: [DemoSubject: String]) -> UpstreamsReport {
+        UpstreamsReport(
+            upstreams: DemoSubject.allCases.map { subject in
+                let others = (0..<4).map { (DemoPlaces.name($0), "fit") }
+                let endpoints = (others + (states[subject].map { [("n5", $0)] } ?? [])).map { member, state in
+                    var endpoint = EndpointReport(
+                        address: "127.0.0.1:1", member: member, zone: nil, state: state, reason: "why", weight: 100)
+                    endpoint.connections = member == "n5" ? 3 : 50
+                    return endpoint
+                }
+                return UpstreamReport(name: subject.upstream, balance: "p2c", load: "fleet", endpoints: endpoints)
+            })
+    }
+
+    @Test("Who does not answer has not said that an endpoint is gone: nothing is told before all have answered")
+    func silence() throws {
+        let fit = report([.fleet: "fit", .turns: "fit"])
+        let gone = report([.fleet: "ejected", .turns: "dead"])
+        let unknown = report([:])
+        #expect(DemoView(of: 4, [gone, nil, gone]) == nil)
+        #expect(DemoView(of: 4, [nil, nil, nil]) == nil)
+        #expect(DemoView(of: 4, [gone, gone, unknown])?.isFitToNobody == true)
+        for caller in 0..<3 {
+            for other in [report([.fleet: "fit"]), report([.fleet: "dead", .turns: "fit"]), fit] {
+                var reports = [gone, gone, gone]
+                reports[caller] = other
+                #expect(DemoView(of: 4, reports)?.isFitToNobody == false)
+            }
+        }
+        let view = try #require(DemoView(of: 4, [fit, fit, fit]))
+        #expect(view.isWhole && view.states == ["fit"] && view.connections(of: .turns) == 9)
+        #expect(DemoView(of: 4, [fit, fit, report([.fleet: "fit"])])?.isWhole == false)
+        let last = try #require(DemoView(of: 4, [gone, fit, unknown]))
+        #expect(last.endpoint(of: .turns, at: 0)?.state == "dead" && last.endpoint(of: .turns, at: 2) == nil)
     }
 
     @Test("Every node's config is one that remora takes, and fits into its standard input's pipe")

@@ -2,6 +2,8 @@
 
 import Admin
 import Foundation
+import Glibc
+import Reactor
 import Stats
 import Testing
 import Vocabulary
@@ -154,6 +156,64 @@ struct ExplainTests {
             // Its number is there: a bundle without the section would hold no secret either.
             let membership = (answers["/config"] as? [String: Any])?["membership"] as? [String: Any]
             #expect((membership?["keys"] as? [String])?.count == 1)
+        }
+    }
+
+    private static func rights(of path: String) throws -> mode_t {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { throw SystemError(code: errno) }
+        return status.st_mode & ~mode_t(0o7777) == mode_t(S_IFREG) ? status.st_mode & 0o7777 : 0o7777
+    }
+
+    @Test("A support bundle is its owner's alone, whatever was there: a file for all, a link, or nothing")
+    func supportFile() throws {
+        let (server, directory) = (try Server(), try TestDirectory())
+        try withRemora(TestConfig(endpoints: [server.address])) { remora in
+            let admin = try remora.ready().admin
+            func support(_ file: String) throws -> RemoraProcess.Ending {
+                try RemoraProcess.outcome(of: ["support", file, "--admin", "\(admin)"]).ending
+            }
+            let wide = try directory.write("before", as: "wide")
+            #expect(unsafe chmod(wide, 0o666) == 0)
+            // Who has the old file open does not see the new one.
+            let old = try #require(FileHandle(forReadingAtPath: wide))
+            let (link, target) = ("\(directory.path)/link", try directory.write("not mine", as: "target"))
+            #expect(unsafe symlink(target, link) == 0)
+            for file in [wide, link, "\(directory.path)/new"] {
+                #expect(try support(file) == .exit(0))
+                #expect(try Self.rights(of: file) == 0o600)
+                #expect(try String(contentsOfFile: file, encoding: .utf8).contains("\"answers\""))
+            }
+            #expect(try old.readToEnd() == Data("before".utf8))
+            #expect(try String(contentsOfFile: target, encoding: .utf8) == "not mine")
+            // Nothing is left beside them, and a directory stays one.
+            #expect(try support(directory.path) == .exit(73))
+            let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+            #expect(!names.contains { $0.hasPrefix(".remora-") })
+        }
+    }
+
+    @Test("A support bundle goes into what is no file as it is: a FIFO, and stdout by its name")
+    func supportStream() throws {
+        let (server, directory) = (try Server(), try TestDirectory())
+        try withRemora(TestConfig(endpoints: [server.address])) { remora in
+            let admin = try remora.ready().admin
+            let fifo = "\(directory.path)/fifo"
+            #expect(unsafe mkfifo(fifo, 0o600) == 0)
+            let reader = unsafe open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+            defer { close(reader) }
+            // More than a pipe holds is no answer of a small remora.
+            #expect(try RemoraProcess.outcome(of: ["support", fifo, "--admin", "\(admin)"]).ending == .exit(0))
+            var byte: UInt8 = 0
+            #expect(unsafe read(reader, &byte, 1) == 1 && byte == UInt8(ascii: "{"))
+            // A file that stdout was sent to: the name is not replaced, nor the file.
+            let file = try directory.write("", as: "out")
+            let script = "exec \"$0\" \"$@\" >\(file)"
+            let ending = try RemoraProcess.with(
+                ["support", "/dev/stdout", "--admin", "\(admin)"], script: script
+            ) { try $0.ending() }
+            #expect(ending == .exit(0))
+            #expect(try String(contentsOfFile: file, encoding: .utf8).hasPrefix("{"))
         }
     }
 

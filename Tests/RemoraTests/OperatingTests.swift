@@ -96,6 +96,23 @@ struct OperatingTests {
         }
     }
 
+    @Test("members does without its first line where the figures are not to be had, and complains of nothing")
+    func membersWithoutFigures() throws {
+        let server = try Server()
+        try RemoraProcess.with(["members", "--admin", "\(server.address)"]) { command in
+            for (path, status, body) in [
+                ("/members", "200 OK", #"{"members":[]}"#), ("/stats", "503 Service Unavailable", "busy"),
+            ] {
+                let client = try server.accept()
+                #expect(try client.receive(until: "\r\n\r\n").hasPrefix("GET \(path) "))
+                try client.send("HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+            }
+            #expect(try command.ending() == .exit(0))
+            #expect(try command.output.rest().hasPrefix("no members"))
+            #expect(try command.log.rest() == "")
+        }
+    }
+
     @Test("top prints one frame where stdout is no terminal, with rates, within 80 by 24")
     func top() throws {
         let instance = try Instance("web")

@@ -112,4 +112,63 @@ struct InstanceQueueTests {
         }
         #expect(back != nil)
     }
+
+    @Test("Where an address cannot be had the complaint names it and the reason, and the others are free again")
+    func takenAddress() throws {
+        let addresses = Array(try Self.addresses(10).suffix(3))
+        let other = try Kernel.bind(addresses[1], sharingPort: false)
+        defer { Kernel.close(other) }
+        try Kernel.listen(other)
+        let failure = #expect(throws: RunFailure.self) { try InstanceQueues(at: addresses) }
+        #expect(failure?.description == "no instance can listen at \(addresses[1]): Address already in use")
+        Kernel.close(try Kernel.bind(addresses[0], sharingPort: false))
+    }
+
+    @Test("Instances that cannot go on say so, and leave nothing open")
+    func fault() async throws {
+        let addresses = Array(try Self.addresses(13).suffix(2))
+        let instances = try InstanceQueues(at: addresses)
+        let client = try Kernel.socket(family: AF_INET).get()
+        defer { Kernel.close(client) }
+        _ = unsafe addresses[1].kernelForm.withUnsafeBytes { unsafe Kernel.connect(client, to: $0) }
+        // Given the socket of one, which is none any more
+        let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
+        let listener = try #require(
+            descriptors.first { Kernel.isListening($0) && Kernel.localAddress(of: $0) == addresses[0] })
+        let nothing = try Wake()
+        #expect(dup2(nothing.descriptor, listener) == listener)
+        // When that one is to go and come back
+        instances.set(0, isUp: false)
+        let hasFailed = try await Patience.wait(.seconds(20), asking: .milliseconds(5)) {
+            instances.set(0, isUp: true)
+            try await Task.sleep(for: .milliseconds(20))
+            instances.set(0, isUp: false)
+            return (try? instances.takeLateness()) == nil
+        }
+        #expect(hasFailed != nil)
+        instances.stop()
+        // Then the client of the other sees its end, and that one's address is free
+        var watched = pollfd(fd: client, events: Int16(POLLIN), revents: 0)
+        #expect(unsafe poll(&watched, 1, 20_000) == 1)
+        Kernel.close(try Kernel.bind(addresses[1], sharingPort: false))
+    }
+
+    @Test("A load leaves no thread behind whose stack nobody gives back")
+    func threads() async throws {
+        func size() throws -> Int {
+            let words = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
+            return try #require(Int(words[0])) * Int(sysconf(Int32(_SC_PAGESIZE)))
+        }
+        let shape = FleetShape(instances: 1, service: .milliseconds(1), slowShare: 0)
+        let nothing = RequestPlan(shape, load: 0.1, warmUp: .zero, measured: .zero, seed: 1)
+        let load = OpenLoad(patience: .zero, mostConnections: 1)
+        func send(_ count: Int) async throws {
+            for _ in 0..<count { _ = try await load.send(nothing, to: try Self.addresses(1)) }
+        }
+        // The first ones make what later ones use again.
+        try await send(10)
+        let before = try size()
+        try await send(60)
+        #expect(try size() - before < 60 * (8 << 20) / 2)
+    }
 }

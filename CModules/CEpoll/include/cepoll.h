@@ -63,14 +63,15 @@ static inline int64_t remora_epoll_wait(int epoll, remora_event *events, int cap
     return remora_result(syscall(SYS_epoll_pwait, epoll, events, capacity, milliseconds, (void *)0, (size_t)8));
 }
 
-/// Waits `nanoseconds` at most, -1 for ever; where the kernel is older than 5.11, rounded up to milliseconds.
+/// Waits `nanoseconds` at most, -1 for ever; rounded up to milliseconds where the kernel is older than 5.11 (ENOSYS), or
+/// a sandbox's filter of system calls is (EPERM, which the call itself never answers).
 static inline int64_t remora_epoll_wait_precisely(int epoll, remora_event *events, int capacity, int64_t nanoseconds) {
 #ifdef SYS_epoll_pwait2
     // As the kernel has it, whatever libc calls a timespec.
     struct { int64_t seconds, nanoseconds; } time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
     void *limit = nanoseconds < 0 ? (void *)0 : &time;
     int64_t result = remora_result(syscall(SYS_epoll_pwait2, epoll, events, capacity, limit, (void *)0, (size_t)8));
-    if (result != -ENOSYS) return result;
+    if (result != -ENOSYS && result != -EPERM) return result;
 #endif
     int64_t milliseconds = nanoseconds < 0 ? -1 : nanoseconds / 1000000 + (nanoseconds % 1000000 != 0);
     return remora_epoll_wait(epoll, events, capacity, milliseconds > INT32_MAX ? INT32_MAX : (int)milliseconds);

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /// Starts a program, found in PATH unless it has a slash, in a process group of its own, with every signal as it is by
-/// default; it is killed when the calling thread ends, whatever ends it.
+/// default; it is killed when the calling thread ends, whatever ends it. Not so a program whose file gives it capabilities
+/// or another user that the caller lacks: the kernel drops the request with its exec (prctl(2), PR_SET_PDEATHSIG).
 ///
 /// - words: its arguments, the first of them its name, and NULL at the end.
 /// - input: becomes its stdin; -1: /dev/null.

@@ -3,7 +3,8 @@
 //     this process: story, clients, instances ──► remoras n1 … n6: `remora run --config -`, a process each
 //
 // The remoras are started as an operator would start them, and asked at their admin ports; nothing of the demo is in
-// them. They end with this process, even if it is killed (``ChildProcess``), and leave no file.
+// them. They end with this process, even if it is killed (``ChildProcess``, which names the one exception), and leave no
+// file.
 
 import ArgumentParser
 import Reactor
@@ -18,7 +19,8 @@ struct DemoCommand: AsyncParsableCommand {
             Needs no config and no rights: six remoras, tiny services beside them, and the same requests balanced by \
             the fleet's load and by round robin. A story of a minute, of what is seen, and then traffic until Ctrl-C.
 
-            Ends with 70 where something that is told of every time was not seen, or a request failed that should not.
+            Ends with 70 where something that is told of every time was not seen, or a request failed that should not; \
+            with 73 where it cannot listen.
             """)
 
     @Option(help: ArgumentHelp("End by itself after so many seconds, 20 or more.", valueName: "N"))
@@ -49,7 +51,7 @@ struct DemoCommand: AsyncParsableCommand {
         } catch {
             screen.show([])
             StandardStreams.complain("error: \(error)")
-            throw ExitStatus.broken.code
+            throw (error is DemoFleet.NoPlace ? ExitStatus.cannotCreate : .broken).code
         }
         screen.say("All that was started has ended.")
     }

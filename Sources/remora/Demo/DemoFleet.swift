@@ -17,18 +17,31 @@ final class DemoFleet {
     /// By node; nil: nobody is to be there.
     private var remoras: [ChildProcess?]
 
+    /// - Throws: ``NoPlace`` where it cannot be on this machine; anything else is a fault of ours.
     init(_ processes: RunningProcesses) throws {
         self.processes = processes
-        places = try DemoPlaces.find()
-        logs = try LogReader()
         remoras = Array(repeating: nil, count: DemoPlaces.nodes)
         // By its own path, that it is called by its name; one that was built anew meanwhile has none.
         let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         program = FileManager.default.isExecutableFile(atPath: path) ? path : "/proc/self/exe"
-        for subject in DemoSubject.allCases {
-            let addresses = try (0..<DemoPlaces.nodes).map { try SocketAddress(parsing: places.instance($0, subject)) }
-            instances[subject] = try InstanceQueues(at: addresses)
+        do {
+            let places = try DemoPlaces.find()
+            logs = try LogReader()
+            for subject in DemoSubject.allCases {
+                let addresses = try (0..<DemoPlaces.nodes).map {
+                    try SocketAddress(parsing: places.instance($0, subject))
+                }
+                instances[subject] = try InstanceQueues(at: addresses)
+            }
+            self.places = places
+        } catch let failure as RunFailure {
+            throw NoPlace(description: failure.description)
         }
+    }
+
+    /// An address cannot be had, or what it takes to listen there.
+    struct NoPlace: Error, CustomStringConvertible {
+        let description: String
     }
 
     // MARK: Their lives
@@ -75,8 +88,9 @@ final class DemoFleet {
                 continue
             }
             let lines = logs.lastLines(of: node).map { "\n  " + $0 }.joined()
-            throw RunFailure(
-                description: "\(DemoPlaces.name(node)) ended by itself, with \(code); its last lines:\(lines)")
+            let words = "\(DemoPlaces.name(node)) ended by itself, with \(code); its last lines:\(lines)"
+            throw code == ExitStatus.cannotCreate.rawValue
+                ? NoPlace(description: words) : RunFailure(description: words)
         }
         for queues in instances.values { _ = try queues.takeLateness() }
     }
@@ -100,21 +114,24 @@ final class DemoFleet {
         return report?.members.first { $0.name == DemoPlaces.name(node) }
     }
 
-    /// Endpoints of an upstream as a node sees them; none where it does not answer.
-    func endpoints(of subject: DemoSubject, at observer: Int) async -> [EndpointReport] {
-        let report = await ask(UpstreamsReport.self, "/upstreams", of: observer)
-        return report?.upstreams.first { $0.name == subject.upstream }?.endpoints ?? []
+    /// Upstreams as those see them that have clients; nil of one that does not answer.
+    private func callersReports() async -> [UpstreamsReport?] {
+        var reports: [UpstreamsReport?] = []
+        for caller in 0..<DemoPlaces.callers {
+            reports.append(await ask(UpstreamsReport.self, "/upstreams", of: caller))
+        }
+        return reports
     }
 
-    func endpoint(_ node: Int, of subject: DemoSubject, at observer: Int) async -> EndpointReport? {
-        await endpoints(of: subject, at: observer).first { $0.member == DemoPlaces.name(node) }
-    }
+    /// What all that have clients say of a node's endpoints; nil where one of them does not answer.
+    func view(of node: Int) async -> DemoView? { DemoView(of: node, await callersReports()) }
 
     /// Whether all that have clients send them to all instances of both.
     func isComplete() async -> Bool {
-        for caller in 0..<DemoPlaces.callers {
+        for report in await callersReports() {
             for subject in DemoSubject.allCases {
-                let fit = await endpoints(of: subject, at: caller).filter { $0.state == "fit" }.map(\.address)
+                let endpoints = report?.upstreams.first { $0.name == subject.upstream }?.endpoints ?? []
+                let fit = endpoints.filter { $0.state == "fit" }.map(\.address)
                 if Set(fit) != Set((0..<DemoPlaces.nodes).map { places.inbound($0, subject) }) { return false }
             }
         }
@@ -123,9 +140,9 @@ final class DemoFleet {
 
     func stage(of node: Int) async -> StageReport? { await ask(StatsReport.self, "/stats", of: node)?.stage }
 
-    func explanation(of node: Int, at observer: Int) async -> [String] {
-        let path = "/explain?member=\(DemoPlaces.name(node))"
-        return await ask(ExplanationReport.self, path, of: observer)?.sentences ?? []
+    /// Nil where the observer does not answer.
+    func explanation(of node: Int, at observer: Int) async -> [String]? {
+        await ask(ExplanationReport.self, "/explain?member=\(DemoPlaces.name(node))", of: observer)?.sentences
     }
 
     /// - Throws: where it does not do it.

@@ -1,7 +1,8 @@
 // How long the demo stays with each act of its story.
 //
 // An act ends when what it shows has been seen, which takes as long as it takes; so what is left is shared among those
-// that are still to come, and a late one shortens them.
+// that are still to come, and a late one shortens them. A demo that goes on for longer has no longer story: the queue of
+// the act with a slow node grows for as long as that lasts.
 
 import Vocabulary
 
@@ -36,10 +37,13 @@ enum DemoAct: Int, CaseIterable, Sendable {
 enum DemoPace {
     /// The whole demo with `--seconds`: a dead member is known for it after some five.
     static let shortest = Duration.seconds(20)
-    /// From the first process to the last act, where nobody says how long.
+    /// From the first process to the last act, unless the whole demo is shorter.
     static let usual = Duration.seconds(60)
     /// An act with fewer requests would have no quantiles.
     static let shortestAct = Duration.seconds(1)
+
+    /// How long the story takes in a demo of this length; nil: one without end.
+    static func story(in length: Duration?) -> Duration { min(length ?? usual, usual) }
 
     /// - Parameter left: of the story, when this act begins.
     static func length(of act: DemoAct, left: Duration) -> Duration {

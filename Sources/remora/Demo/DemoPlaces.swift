@@ -49,14 +49,15 @@ struct DemoPlaces: Equatable, Sendable {
         return true
     }
 
+    /// - Throws: where not even that can be told.
     private static func isFree(_ address: SocketAddress) throws -> Bool {
         do throws(SystemError) {
             Kernel.close(try Kernel.bind(address, sharingPort: false))
             Kernel.close(try Kernel.bindDatagrams(address, receiveBuffer: 4096))
             return true
         } catch {
-            guard error == .addressInUse else { throw error }
-            return false
+            guard error != .addressInUse else { return false }
+            throw RunFailure(description: "nothing can listen at \(address): \(error)")
         }
     }
 

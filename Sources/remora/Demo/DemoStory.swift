@@ -32,9 +32,10 @@ struct DemoStory {
         try await begin()
         for act in DemoAct.allCases {
             let began = Kernel.now()
-            let pause = DemoPace.length(of: act, left: (length ?? DemoPace.usual) - screen.elapsed)
+            let pause = DemoPace.length(of: act, left: DemoPace.story(in: length) - screen.elapsed)
             try await play(act, for: pause)
             let comparison = try traffic.takeAct()
+            nextStatus = Kernel.now() + .seconds(1)
             acts.append((act, comparison))
             screen.show(DemoText.table(comparison, of: Kernel.now() - began))
         }
@@ -87,19 +88,15 @@ struct DemoStory {
         screen.say("2. \(victim)'s instances become slow: a request takes three times as long there.", isTitle: true)
         fleet.slow(Self.victim, Self.slowness)
         try await pass(pause)
-        var (states, connections): (Set<String>, [DemoSubject: Int]) = ([], [:])
-        for caller in 0..<DemoPlaces.callers {
-            for subject in DemoSubject.allCases {
-                guard let endpoint = await fleet.endpoint(Self.victim, of: subject, at: caller) else { continue }
-                states.insert(endpoint.state)
-                connections[subject, default: 0] += endpoint.connections
-            }
+        let (view, _) = try await answer("n1, n2 and n3 do not tell of \(victim)'s endpoints") { fleet in
+            await fleet.view(of: Self.victim).flatMap { $0.isWhole ? $0 : nil }
         }
-        let words = states == ["fit"] ? "fit: nothing there fails" : "\(states.sorted().joined(separator: ", "))"
+        let states = view.states
+        let words = states == ["fit"] ? "fit: nothing there fails" : states.sorted().joined(separator: ", ")
         screen.say(
             """
-            To n1, n2 and n3 it is \(words). In its queues there are \(connections[.fleet] ?? 0) of the requests to \
-            shop, as who sends there is told how busy it is, and \(connections[.turns] ?? 0) of those to shop-rr. n1's \
+            To n1, n2 and n3 it is \(words). In its queues there are \(view.connections(of: .fleet)) of the requests to \
+            shop, as who sends there is told how busy it is, and \(view.connections(of: .turns)) of those to shop-rr. n1's \
             part: \(commands(["upstreams"]))
             """)
     }
@@ -110,17 +107,11 @@ struct DemoStory {
         let killed = Kernel.now()
         fleet.kill(Self.victim)
         // By those who send, and then by everybody.
-        _ = try await see("\(victim) is still fit to n1, n2 or n3") { fleet in
-            for caller in 0..<DemoPlaces.callers {
-                for subject in DemoSubject.allCases {
-                    let endpoint = await fleet.endpoint(Self.victim, of: subject, at: caller)
-                    if endpoint?.state == "fit" { return false }
-                }
-            }
-            return true
+        let (view, _) = try await answer("\(victim) is still fit to n1, n2 or n3, or they do not all answer") { fleet in
+            await fleet.view(of: Self.victim).flatMap { $0.isFitToNobody ? $0 : nil }
         }
         let away = Kernel.now() - killed
-        let endpoint = await fleet.endpoint(Self.victim, of: .turns, at: 0)
+        let endpoint = view.endpoint(of: .turns, at: 0)
         screen.say(
             "After \(DemoText.time(away)) it is fit to none of n1, n2 and n3, for shop or shop-rr. "
                 + (endpoint.map { "n1 of its shop-rr: \($0.state). \($0.reason)" } ?? "n1 knows of none there."))
@@ -144,8 +135,11 @@ struct DemoStory {
         }
         let last = DemoText.time(deaths.values.max() ?? .zero)
         let command = commands(["explain member \(victim)"])
+        let (sentences, _) = try await answer("n1 does not explain \(victim)") { fleet in
+            await fleet.explanation(of: Self.victim, at: 0)
+        }
         screen.say("After \(last) \(victim) is dead to all five. \(command):")
-        for sentence in await fleet.explanation(of: Self.victim, at: 0) { screen.quote(sentence) }
+        for sentence in sentences { screen.quote(sentence) }
         try await pass(pause - (Kernel.now() - killed))
     }
 
@@ -166,9 +160,10 @@ struct DemoStory {
         screen.say("5. \(name) is drained: remora drain\(option)", isTitle: true)
         let began = Kernel.now()
         try await fleet.command(.drain, node)
-        let took = try await see("\(name) is not drained") { fleet in await fleet.stage(of: node)?.name == "drained" }
-        let line = await fleet.stage(of: node)?.line ?? ""
-        screen.say("After \(DemoText.time(took)) it says: \(line)")
+        let (stage, took) = try await answer("\(name) is not drained") { fleet in
+            await fleet.stage(of: node).flatMap { $0.name == "drained" ? $0 : nil }
+        }
+        screen.say("After \(DemoText.time(took)) it says: \(stage.line)")
         try await pass((pause - (Kernel.now() - began)) / 2)
         screen.say("Back into use: remora undrain\(option)")
         try await fleet.command(.undrain, node)
@@ -191,14 +186,15 @@ struct DemoStory {
         } else {
             screen.say("Traffic goes on until Ctrl-C. Try it: \(commands(["top", "drain", "undrain"]))")
         }
-        _ = try traffic.takeLook()
+        // An act is taken for each period: what was before the last one is kept nowhere.
+        _ = try traffic.takeAct()
         nextStatus = .never
         while true {
             let left = length.map { $0 - screen.elapsed } ?? Self.period
             guard left > .zero else { return }
             let length = min(left, Self.period)
             try await pass(length)
-            screen.say("Last \(DemoText.time(length)), p50 / p99: \(DemoText.line(try traffic.takeLook()))")
+            screen.say("Last \(DemoText.time(length)), p50 / p99: \(DemoText.line(try traffic.takeAct()))")
         }
     }
 
@@ -219,10 +215,18 @@ struct DemoStory {
     private mutating func see(
         _ otherwise: String, _ holds: (DemoFleet) async throws -> Bool
     ) async throws -> Duration {
+        try await answer(otherwise) { fleet in try await holds(fleet) ? () : nil }.took
+    }
+
+    /// Asks until there is an answer; what is told is of that very one, as the next could be none.
+    /// - Throws: as ``see(_:_:)``.
+    private mutating func answer<Answer>(
+        _ otherwise: String, _ ask: (DemoFleet) async throws -> Answer?
+    ) async throws -> (Answer, took: Duration) {
         let began = Kernel.now()
         while true {
             try attend()
-            if try await holds(fleet) { return Kernel.now() - began }
+            if let answer = try await ask(fleet) { return (answer, Kernel.now() - began) }
             guard Kernel.now() - began < Self.bound else {
                 throw RunFailure(description: "\(otherwise) after \(DemoText.time(Self.bound))")
             }

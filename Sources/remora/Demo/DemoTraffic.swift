@@ -24,58 +24,6 @@ enum DemoSubject: CaseIterable, Sendable {
     }
 }
 
-/// What requests have met in a time.
-struct DemoFigures: Sendable {
-    /// Nanoseconds from the planned moments of those that were answered in it.
-    var latencies: [Int64] = []
-    var failed = 0
-    /// How some of them did.
-    var examples: [String] = []
-    /// Those that had no answer at its end.
-    var waiting = 0
-
-    fileprivate mutating func take(_ news: LoadNews) {
-        switch news {
-        case .begun: waiting += 1
-        case .answered(_, _, let nanoseconds):
-            waiting -= 1
-            latencies.append(nanoseconds)
-        case .failed(_, let why):
-            waiting -= 1
-            failed += 1
-            if examples.count < 3 { examples.append(why) }
-        case .unanswered: waiting -= 1
-        }
-    }
-
-    /// - Returns: what was there; begins another time.
-    fileprivate mutating func turn() -> DemoFigures {
-        defer { self = DemoFigures(waiting: waiting) }
-        return self
-    }
-}
-
-/// Figures of both, of the same time.
-struct DemoComparison: Sendable {
-    var fleet = DemoFigures()
-    var turns = DemoFigures()
-
-    subscript(subject: DemoSubject) -> DemoFigures {
-        get {
-            switch subject {
-            case .fleet: fleet
-            case .turns: turns
-            }
-        }
-        set {
-            switch subject {
-            case .fleet: fleet = newValue
-            case .turns: turns = newValue
-            }
-        }
-    }
-}
-
 final class DemoTraffic: Sendable {
     static let service = Duration.milliseconds(50)
     static let load = 0.7
@@ -83,9 +31,7 @@ final class DemoTraffic: Sendable {
     private static let mostConnections = 2000
 
     private struct State {
-        /// Since the act began, and since somebody last looked.
-        var act = DemoComparison()
-        var look = DemoComparison()
+        var tally = DemoTally()
         var fault: String?
         var isOver = false
     }
@@ -105,10 +51,7 @@ final class DemoTraffic: Sendable {
                 do {
                     try load.run(requests, to: listeners, from: start, while: { state.withLock { !$0.isOver } }) {
                         news in
-                        state.withLock {
-                            $0.act[subject].take(news)
-                            $0.look[subject].take(news)
-                        }
+                        state.withLock { $0.tally.take(news, of: subject) }
                     }
                 } catch {
                     state.withLock { $0.fault = "the clients stopped: \(error)" }
@@ -119,17 +62,15 @@ final class DemoTraffic: Sendable {
 
     func stop() { state.withLock { $0.isOver = true } }
 
-    /// What has been since the last call, and so for ``takeLook()``.
-    func takeAct() throws -> DemoComparison { try take(\.act) }
+    /// - Throws: where the clients have stopped, in both.
+    func takeAct() throws -> DemoComparison { try take { $0.takeAct() } }
 
-    func takeLook() throws -> DemoComparison { try take(\.look) }
+    func takeLook() throws -> DemoComparison { try take { $0.takeLook() } }
 
-    private func take(_ path: WritableKeyPath<State, DemoComparison>) throws -> DemoComparison {
+    private func take(_ figures: (inout DemoTally) -> DemoComparison) throws -> DemoComparison {
         try state.withLock { state in
             if let fault = state.fault { throw RunFailure(description: fault) }
-            var taken = DemoComparison()
-            for subject in DemoSubject.allCases { taken[subject] = state[keyPath: path][subject].turn() }
-            return taken
+            return figures(&state.tally)
         }
     }
 }
