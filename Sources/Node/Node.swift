@@ -268,6 +268,8 @@ private struct RunningNode {
     }
 
     func run(until signals: consuming SignalQueue) async throws -> Int32 {
+        // It sleeps until there is something to write; the end waits for it, that of a start which fails too.
+        accessLog.start()
         let admin = AdminServer(bind: configuration.admin.bind, token: token, source: source)
         do {
             let loop = try ControlLoop(
@@ -275,7 +277,6 @@ private struct RunningNode {
                 services: services, responder: responder, certificates: certificates, accessLog: accessLog,
                 config: config, configDesk: configDesk, events: events, signals: signals, logger: logger)
             let adminAddress = try await admin.start()
-            accessLog.start()
             try plane.start()
             responder?.start(answeringFor: configuration.inboundServices, of: plane)
             desk.show(.serving, at: Kernel.now())
