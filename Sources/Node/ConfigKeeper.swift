@@ -288,7 +288,7 @@ final class ConfigDesk: Sendable {
             State(
                 configuration: config.configuration,
                 report: ConfigReport(
-                    file: file, checksum: config.checksum, upstreamsChecksum: config.configuration.upstreamsDigits),
+                    file: file, checksum: config.checksum, upstreamsChecksum: config.upstreamsDigits),
                 loaded: now))
     }
 
@@ -307,7 +307,7 @@ final class ConfigDesk: Sendable {
         state.withLock { state in
             state.configuration = config.configuration
             state.report.checksum = config.checksum
-            state.report.upstreamsChecksum = config.configuration.upstreamsDigits
+            state.report.upstreamsChecksum = config.upstreamsDigits
             state.report.reloadsTotal += 1
             state.report.fault = nil
             state.report.needsRestart = needsRestart
@@ -331,13 +331,5 @@ final class ConfigDesk: Sendable {
             notes.append("a restart is needed for \(report.needsRestart.joined(separator: ", "))")
         }
         return notes
-    }
-}
-
-extension Configuration {
-    /// ``upstreamsChecksum`` as the pages show it.
-    fileprivate var upstreamsDigits: String {
-        let digits = String(upstreamsChecksum, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 }

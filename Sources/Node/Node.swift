@@ -169,7 +169,7 @@ private struct RunningNode {
                 doors: Doors(of: plane), desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
                 logger: logger)
             (fleet, fleetDesk) = try Self.fleet(
-                configuration, probePort: responder?.address.port ?? 0, services.tags, gossip, events, logger)
+                config, probePort: responder?.address.port ?? 0, services.tags, gossip, events, logger)
             var sampler = LoadSampler(configuration.inboundServices, plane: plane, at: started)
             fleet?.sampleLoads = { sampler.sample(at: $0) }
             var gossiped = GossipedLoads()
@@ -213,14 +213,15 @@ private struct RunningNode {
     }
 
     private static func fleet(
-        _ configuration: Configuration, probePort: UInt16, _ services: [(name: String, value: String)],
+        _ config: ReadConfig, probePort: UInt16, _ services: [(name: String, value: String)],
         _ sockets: consuming GossipSockets?, _ events: EventHub, _ logger: Logger
     ) throws -> (Fleet?, FleetDesk?) {
+        let configuration = config.configuration
         guard let options = configuration.membership, let sockets else { return (nil, nil) }
         let desk = FleetDesk()
         return (
             try Fleet(
-                options, name: configuration.node.name, configChecksum: configuration.upstreamsChecksum,
+                options, name: configuration.node.name, configChecksum: config.upstreamsChecksum,
                 probePort: probePort, services: services,
                 interests: configuration.tagsOfInterest,
                 stateDirectory: configuration.node.stateDirectory, on: sockets, desk: desk, events: events,
