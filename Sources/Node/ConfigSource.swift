@@ -32,6 +32,13 @@ package struct ConfigSource: Sendable {
     /// Standard input is at its end once it was read.
     var canBeReadAgain: Bool { path != "-" }
 
+    /// Looks for every fault that would keep a node from running by it, those of files that it names included, and starts
+    /// nothing.
+    package func check() throws(ConfigFaults) {
+        let text = try ConfigFile.text(at: path)
+        _ = try ConfigFile.parse(text, file: path, hostName: hostName, inspection: fileFaults)
+    }
+
     /// Reads and parses; O(n) in the length of the file, and as slow as what it lies on.
     package func read() throws(ConfigFaults) -> ReadConfig {
         let text = try ConfigFile.text(at: path)
@@ -39,6 +46,7 @@ package struct ConfigSource: Sendable {
         return ReadConfig(
             configuration: configuration,
             // Without one the files of two machines cannot be compared; that keeps none from running.
-            checksum: SHA256.hexadecimal(of: Array(text.utf8)) ?? "", upstreamsChecksum: configuration.upstreamsChecksum)
+            checksum: SHA256.hexadecimal(of: Array(text.utf8)) ?? "", upstreamsChecksum: configuration.upstreamsChecksum
+        )
     }
 }

@@ -59,26 +59,24 @@ package func runNode(_ config: ReadConfig, from source: ConfigSource, options: R
     }
 }
 
-/// Reads the files of the config's TLS as ``runNode(_:from:options:)`` would, and starts nothing.
-/// - Returns: why the first of them that is no good is none; nil where all are.
-package func tlsFault(of configuration: Configuration) -> String? {
-    guard !configuration.tls.isEmpty else { return nil }
+/// Why ``runNode(_:from:options:)`` could not use files that a config names: reads those of TLS, and looks at the access log
+/// as far as that can be done without making one. Starts nothing.
+func fileFaults(_ tls: TLSOptions, _ accessLog: AccessLogOptions?) -> [FileFault] {
+    let obstacle = accessLog.flatMap { LineSink.obstacle(to: $0.path) }
+    return tlsFaults(tls) + (obstacle.map { [FileFault(owner: .accessLog, path: $0.path, message: "\($0)")] } ?? [])
+}
+
+private func tlsFaults(_ options: TLSOptions) -> [FileFault] {
+    guard let first = options.owners.first else { return [] }
     do {
         // These are the keys that `run` guards, and this process has them for a moment.
         try forbidCoreDumps()
-        var material = try TLSMaterial(configuration.tls, tickets: try TicketKeys(at: Kernel.now()))
-        _ = try material.contexts()
-        return nil
+        return TLSMaterial.faults(of: options, tickets: try TicketKeys(at: Kernel.now()))
     } catch let error as StartError {
-        return error.description
+        return [FileFault(owner: first, message: error.description)]
     } catch {
-        return "\(error)"
+        return [FileFault(owner: first, message: "tls: \(error)")]
     }
-}
-
-/// Why ``runNode(_:from:options:)`` could not write the access log, as far as that can be seen without making a file.
-package func accessLogFault(of configuration: Configuration) -> String? {
-    configuration.accessLog.flatMap { LineSink.obstacle(to: $0.path) }.map { "\($0)" }
 }
 
 private func forbidCoreDumps() throws(StartError) {
