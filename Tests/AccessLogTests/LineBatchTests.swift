@@ -80,6 +80,7 @@ struct LineBatchTests {
     private func numbers(in text: String) throws -> [Int] {
         try #require(text.isEmpty || text.hasSuffix("\n"), "the last line is not whole")
         return try text.split(separator: "\n").map { line in
+            try #require(line.components(separatedBy: " listener=").count == 2, "more than one line: \(line)")
             let match = try #require(line.wholeMatch(of: /1970\S* .* attempts=(\d+) .* reason=-/), "no line: \(line)")
             return try #require(Int(match.1))
         }

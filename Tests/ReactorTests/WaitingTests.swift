@@ -10,6 +10,9 @@ import Vocabulary
 
 @Suite("Waiting for a descriptor")
 struct WaitingTests {
+    /// Signals that were caught.
+    private static let caught = Atomic<Int>(0)
+
     /// What the thread that waits says of itself.
     private final class Waiter: Sendable {
         let thread = Mutex<pthread_t?>(nil)
@@ -28,12 +31,17 @@ struct WaitingTests {
         try #require(fcntl(writer, F_SETFL, O_NONBLOCK) == 0)
         var bytes = [UInt8](repeating: 0, count: 64 << 10)
         while unsafe write(writer, &bytes, bytes.count) > 0 {}
-        let former = unsafe signal(SIGUSR2) { _ in }
-        defer { _ = unsafe signal(SIGUSR2, former) }
+        let former = signal(SIGUSR2) { _ in WaitingTests.caught.add(1, ordering: .relaxed) }
+        defer { _ = signal(SIGUSR2, former) }
         for (milliseconds, hasRoom) in [(Int32(200), false), (20_000, true)] {
             // When it comes again and again to the thread that waits
             let waiter = Waiter()
             Thread {
+                // Whoever started this process may have blocked it.
+                var signals = sigset_t()
+                unsafe sigemptyset(&signals)
+                unsafe sigaddset(&signals, SIGUSR2)
+                unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
                 waiter.thread.withLock { $0 = pthread_self() }
                 waiter.hasBegun.signal()
                 let outcome = Kernel.waitToWrite(writer, milliseconds: milliseconds)
@@ -49,6 +57,7 @@ struct WaitingTests {
                 }
                 waiter.thread.withLock { thread in if let thread { _ = pthread_kill(thread, SIGUSR2) } }
             }
+            #expect(Self.caught.exchange(0, ordering: .relaxed) > 0)
             // Then it still waits for room, or for the end of its time
             if hasRoom { _ = unsafe read(reader, &bytes, bytes.count) }
             try #require(waiter.hasEnded.wait(timeout: .now() + .seconds(20)) == .success)

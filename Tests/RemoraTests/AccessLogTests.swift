@@ -406,10 +406,10 @@ struct AccessLogTests {
             for _ in 0..<10 { try logged.visit() }
             try Wait.until(try logged.counted(), is: 9)
             let dropped = try #require(try logged.report()).droppedTotal
-            // When there is room, and whoever made it asks for the file anew
+            // When the file is asked for anew, and then there is room
+            #expect(try logged.reload().ending == .exit(0))
             let room = try runProgram(["prlimit", "--pid", "\(logged.remora.id)", "--fsize=unlimited:"])
             try #require(room.status == 0, "\(room.output)")
-            #expect(try logged.reload().ending == .exit(0))
             try logged.visit()
             try logged.end()
             let lines = logged.lines().filter { !$0.hasPrefix("x") }
