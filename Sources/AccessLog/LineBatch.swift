@@ -53,11 +53,15 @@ package struct LineBatch {
         clear()
     }
 
-    /// What is left of a line for a sink that is given up.
-    package mutating func forgetRest() {
-        guard !rest.isEmpty else { return }
-        dropped += 1
+    /// Takes note that `old` is given up for `new`.
+    ///
+    /// What is left of a line, and why none were taken, is the file's: it is kept where the file stays and was only opened
+    /// anew, so that the rest completes the line in it, and forgotten where another comes.
+    package mutating func turn(from old: LineSink?, to new: LineSink?) {
+        if let old, let new, new.isSameFile(as: old) { return }
+        if !rest.isEmpty { dropped += 1 }
         rest = []
+        outage = nil
     }
 
     /// Counts the lines that are in the sink, and keeps what is missing of the last.

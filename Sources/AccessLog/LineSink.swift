@@ -1,9 +1,13 @@
 // Where lines go: a file that others rename, fill and read, in whole lines.
 //
-// A batch is one write, which appends; so lines of two processes in one file do not mix. What cannot be written at once
-// is thrown away and counted, not kept: a log that waits for its disk is not worth the memory of a busy proxy. Of a line
-// that was written in part the rest is kept, and comes first when there is room again, so that a reader of the file never
-// finds two lines in one.
+// A batch is one write, which appends; so lines of two processes in one file do not mix. To a pipe or a socket lines go a
+// few at a time, as much as is passed on in one piece: remora's own log, or another process, may write there too. What
+// cannot be written at once is thrown away and counted, not kept: a log that waits for its disk is not worth the memory of
+// a busy proxy. Of a line that was written in part the rest is kept, and comes first when there is room again, so that a
+// reader of the file never finds two lines in one.
+//
+// A file that standard error or output leads to is not opened again, but written through that descriptor: remora's own log
+// is written there, at an offset that only it and its duplicates share, and would go over the lines of a second one.
 //
 // A full pipe is given a moment, as its reader may only be slower than a burst; once that was for nothing, nobody waits
 // again until something was written.
@@ -16,6 +20,7 @@ package final class LineSink: Sendable {
     package let path: String
     private let descriptor: Int32
     private let kind: FileKind
+    private let identity: FileIdentity?
 
     /// Why a file cannot be a log: a sentence with its remedy.
     package struct Refusal: Error, Hashable, CustomStringConvertible {
@@ -35,6 +40,7 @@ package final class LineSink: Sendable {
             throw Refusal(path: path, cause: Self.explanation(of: error, path))
         }
         kind = Kernel.kind(of: descriptor) ?? .other
+        identity = Kernel.identity(of: descriptor)
     }
 
     deinit { Kernel.close(descriptor) }
@@ -59,27 +65,30 @@ package final class LineSink: Sendable {
         return cause.map { Refusal(path: path, cause: $0) }
     }
 
+    /// Whether both lead to one file, by whatever names.
+    func isSameFile(as other: LineSink) -> Bool { identity != nil && identity == other.identity }
+
     private static func open(_ path: String) throws(SystemError) -> Int32 {
-        if Kernel.kind(ofPath: path) == .pipe, standard(path) == nil {
+        let standard = standard(path)
+        switch Kernel.kind(ofPath: path) {
+        case .regular:
+            if let standard { return try Kernel.duplicate(standard) }
+        case .socket:
+            // It has no name by which to open it: what systemd gives for standard error and output is one.
+            if let standard { return try Kernel.duplicate(standard) }
+        case .pipe where standard == nil:
             // To be read too: otherwise it could not be opened before its reader, nor outlive it.
             return try Kernel.openToAppend(path, .reading)
+        case .pipe, .directory, .other, nil: break
         }
-        do throws(SystemError) {
-            return try Kernel.openToAppend(path, .creating)
-        } catch {
-            // A socket, as systemd gives for both, has no name by which to open it.
-            guard error == .noSuchDevice, let standard = standard(path) else { throw error }
-            return try Kernel.duplicate(standard)
-        }
+        return try Kernel.openToAppend(path, .creating)
     }
 
-    /// The descriptor that a path means.
+    /// The descriptor of this process that is open on what a path leads to, be that `/dev/stderr`, `/proc/self/fd/2`, a link
+    /// to one of them or the file's own name. First the one that the log goes to.
     private static func standard(_ path: String) -> Int32? {
-        switch path {
-        case "/dev/stdout": 1
-        case "/dev/stderr": 2
-        default: nil
-        }
+        guard let file = Kernel.identity(ofPath: path) else { return nil }
+        return [STDERR_FILENO, STDOUT_FILENO].first { Kernel.identity(of: $0) == file }
     }
 
     private static func explanation(of error: SystemError, _ path: String) -> String {
@@ -106,7 +115,8 @@ package final class LineSink: Sendable {
         var written = 0
         while written < bytes.count {
             let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[written...])
-            let outcome = unsafe Kernel.write(descriptor, rest, isSocket: kind == .socket)
+            let piece = unsafe UnsafeRawBufferPointer(rebasing: rest[..<pieceLength(of: rest)])
+            let outcome = unsafe Kernel.write(descriptor, piece, isSocket: kind == .socket)
             if outcome.succeeded, outcome.count > 0 {
                 written += outcome.count
             } else if outcome.wouldBlock {
@@ -118,6 +128,22 @@ package final class LineSink: Sendable {
             }
         }
         return (written, nil)
+    }
+
+    /// Bytes that a pipe takes all at once or not at all (PIPE_BUF of pipe(7)), and on Linux a stream socket too. A line is
+    /// longer only where long names of strangers have to be escaped; into such a one others may write.
+    static let longestPiece = 4_096
+
+    /// How much of it is written at once: as many whole lines as are passed on in one piece, or one that is longer.
+    private func pieceLength(of bytes: UnsafeRawBufferPointer) -> Int {
+        switch kind {
+        case .regular, .directory, .other: return bytes.count
+        case .pipe, .socket: break
+        }
+        guard bytes.count > Self.longestPiece else { return bytes.count }
+        let end = UInt8(ascii: "\n")
+        if let last = unsafe bytes[..<Self.longestPiece].lastIndex(of: end) { return last + 1 }
+        return unsafe bytes[Self.longestPiece...].firstIndex(of: end).map { $0 + 1 } ?? bytes.count
     }
 }
 

@@ -14,6 +14,7 @@ extension Assembly {
             // Who has no name has a fault of its own.
             if let name = section[RemoraSchema.Listener.name], let termination {
                 options.listeners[name] = termination
+                noteFiles(ofTermination: tls, .listener(name))
             }
         }
         for section in root[RemoraSchema.upstreams] ?? [] {
@@ -21,10 +22,48 @@ extension Assembly {
             let origination = origination(tls, of: section)
             if let name = section[RemoraSchema.Upstream.name], let origination {
                 options.upstreams[name] = origination
+                noteFiles(ofOrigination: tls, .upstream(name))
             }
         }
+        files.tls = options
         return options
     }
+
+    // MARK: Places
+
+    private mutating func noteFiles(ofTermination section: CheckedSection, _ owner: FileFault.Owner) {
+        typealias Keys = RemoraSchema.Termination
+        typealias Pair = RemoraSchema.CertificateFile
+        files.name(owner, at: section.place)
+        for pair in section[Keys.certificates] ?? [] { notePair(pair, Pair.certificate, Pair.key, owner) }
+        notePair(section, Keys.certificate, Keys.key, owner)
+        noteAuthorities(section, Keys.clientCA, owner)
+    }
+
+    private mutating func noteFiles(ofOrigination section: CheckedSection, _ owner: FileFault.Owner) {
+        typealias Keys = RemoraSchema.Origination
+        files.name(owner, at: section.place)
+        notePair(section, Keys.certificate, Keys.key, owner)
+        noteAuthorities(section, Keys.ca, owner)
+    }
+
+    private mutating func notePair(
+        _ section: CheckedSection, _ certificate: Key<String>, _ key: Key<String>, _ owner: FileFault.Owner
+    ) {
+        guard let path = section[certificate] else { return }
+        files.name(
+            .pair(certificate: path, key: section[key]), by: owner, at: section.place(of: certificate),
+            key: section[key].map { _ in section.place(of: key) })
+    }
+
+    private mutating func noteAuthorities(
+        _ section: CheckedSection, _ key: Key<String>, _ owner: FileFault.Owner
+    ) {
+        guard let path = section[key] else { return }
+        files.name(.authorities(path), by: owner, at: section.place(of: key))
+    }
+
+    // MARK: Sections
 
     private mutating func termination(_ section: CheckedSection) -> TerminationOptions? {
         typealias Keys = RemoraSchema.Termination

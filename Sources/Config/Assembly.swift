@@ -13,6 +13,7 @@ struct Assembly {
 
     let hostName: String
     var log: FaultLog
+    var files = NamedFiles()
 
     init(hostName: String, log: FaultLog) {
         self.hostName = hostName
@@ -31,7 +32,11 @@ struct Assembly {
         refuseSourcesWithoutFleet(root)
         let tls = self.tls(of: root)
         let admin = root[Schema.admin].flatMap { self.admin($0) }
-        let accessLog = root[Schema.accessLog].map { self.accessLog($0) }
+        let accessLog = root[Schema.accessLog].map { section in
+            let options = self.accessLog(section)
+            files.name(options, at: section.place(of: Schema.AccessLog.path))
+            return options
+        }
         let shutdown = root[Schema.shutdown]?[Schema.Shutdown.drain].map { ShutdownOptions(drain: $0) }
         refuseSharedAddresses(root)
         // A membership that could not be read has its fault, and so nobody asks for this; the same with an access log.
@@ -41,6 +46,13 @@ struct Assembly {
             tls: tls, admin: admin, accessLog: accessLog ?? nil, shutdown: shutdown)
         refuseAdvertising(configuration, root)
         return configuration
+    }
+
+    /// Adds what an inspection finds of the files that were named.
+    mutating func inspect(_ inspection: FileInspection) {
+        for fault in inspection(files.tls, files.accessLog) {
+            for place in files.places(of: fault) { log.add(fault.message, at: place) }
+        }
     }
 
     // MARK: Sections

@@ -10,7 +10,10 @@ package enum ConfigFile {
     /// - Parameters:
     ///   - file: what faults call it.
     ///   - hostName: the default of `node.name`.
-    package static func parse(_ text: String, file: String, hostName: String) throws(ConfigFaults) -> Configuration {
+    ///   - inspection: asked of the files that the config names, whatever else is wrong with it; nil: they are not looked at.
+    package static func parse(
+        _ text: String, file: String, hostName: String, inspection: FileInspection? = nil
+    ) throws(ConfigFaults) -> Configuration {
         var log = FaultLog(file: file)
         if text.utf8.count > mostBytes {
             log.add(tooLarge, at: .start)
@@ -21,6 +24,7 @@ package enum ConfigFile {
         guard let root = check.check(tree, as: RemoraSchema.root) else { throw ConfigFaults(check.log) }
         var assembly = Assembly(hostName: hostName, log: check.log)
         let configuration = assembly.configuration(from: root)
+        if let inspection { assembly.inspect(inspection) }
         guard let configuration, assembly.log.isEmpty else { throw ConfigFaults(assembly.log) }
         return configuration
     }

@@ -50,7 +50,13 @@ final class AccessLogKeeper: Sendable {
         var options: AccessLogOptions?
         var written: UInt64 = 0
         var dropped: UInt64 = 0
-        var outage: SystemError?
+        var outage: Outage?
+    }
+
+    /// Why a file takes nothing. With its path, as the options may name another already.
+    private struct Outage {
+        var path: String
+        var cause: SystemError
     }
 
     private let plane: DataPlane
@@ -75,7 +81,8 @@ final class AccessLogKeeper: Sendable {
     /// Writes to another file, by other options, or not at all. Lines of connections that have ended go where they would
     /// have gone, or there.
     func adopt(_ log: OpenAccessLog?) {
-        give { $0.next = .some(log) }
+        // It was opened later than a file that was to be opened anew before.
+        give { ($0.next, $0.reopens) = (.some(log), false) }
         figures.withLock { $0.options = log?.options }
         plane.record(log?.options.sample ?? 0)
     }
@@ -84,7 +91,7 @@ final class AccessLogKeeper: Sendable {
     func reopen() { give { $0.reopens = true } }
 
     /// Writes what is left, for a few seconds at most.
-    /// - Precondition: ``start()`` was called, and no worker runs any more.
+    /// - Precondition: ``start()`` was called, without which that time would be waited for nothing, and no worker runs any more.
     func end() {
         give { $0.ends = true }
         _ = hasEnded.wait(timeout: .now() + .nanoseconds(Int(Self.patienceAtEnd.wholeNanoseconds)))
@@ -99,9 +106,10 @@ final class AccessLogKeeper: Sendable {
     var report: AccessLogReport? {
         figures.withLock { figures in
             guard let options = figures.options else { return nil }
+            let outage = figures.outage.flatMap { $0.path == options.path ? $0.cause : nil }
             return AccessLogReport(
                 path: options.path, writtenTotal: figures.written, droppedTotal: figures.dropped,
-                fault: figures.outage.map(Self.words))
+                fault: outage.map(Self.words))
         }
     }
 
@@ -118,7 +126,8 @@ final class AccessLogKeeper: Sendable {
             }
             // What has ended before goes where it would have gone, if it would have gone anywhere.
             if writing.log != nil { write(&writing) }
-            if let next = orders.next { writing.turn(to: next) } else if orders.reopens { reopen(&writing) }
+            if let next = orders.next { writing.turn(to: next) }
+            if orders.reopens { reopen(&writing) }
             write(&writing)
             if orders.ends { break }
         }
@@ -136,7 +145,9 @@ final class AccessLogKeeper: Sendable {
         var droppedBefore: UInt64 = 0
 
         mutating func turn(to next: OpenAccessLog?) {
-            batch.forgetRest()
+            batch.turn(from: log?.sink, to: next?.sink)
+            // Of another file nothing was said yet.
+            if batch.outage == nil { (saidOutage, said) = (false, nil) }
             log = next
         }
     }
@@ -156,7 +167,7 @@ final class AccessLogKeeper: Sendable {
         figures.withLock { figures in
             figures.written = writing.batch.written
             figures.dropped = writing.batch.dropped
-            figures.outage = writing.batch.outage
+            figures.outage = writing.batch.outage.map { Outage(path: log.options.path, cause: $0) }
         }
         say(&writing, of: log, lost: lost, droppedBefore: dropped, at: Kernel.now())
     }

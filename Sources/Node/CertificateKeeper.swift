@@ -31,6 +31,7 @@ final class CertificateKeeper: Sendable {
         var reports: [ShownCertificate]
         /// Of another config; takes the place of what is watched.
         var next: PreparedTLS?
+        var hasBegun = false
         var isEnding = false
     }
 
@@ -80,15 +81,20 @@ final class CertificateKeeper: Sendable {
     /// Begins to watch; to be called once.
     /// - Parameter wake: called from another thread when there is something to take.
     func start(wake: @escaping @Sendable () -> Void) {
+        desk.withLock { $0.hasBegun = true }
         KernelThread.start(name: "certificates") { [self] in
             watch(wake: wake)
             hasEnded.signal()
         }
     }
 
-    /// Ends the thread, unless a disk holds it up: then it ends later, by itself.
+    /// Ends the thread, unless a disk holds it up: then it ends later, by itself. There is none before ``start(wake:)``.
     func stop() {
-        desk.withLock { $0.isEnding = true }
+        let hasBegun = desk.withLock { desk in
+            desk.isEnding = true
+            return desk.hasBegun
+        }
+        guard hasBegun else { return }
         nudge.signal()
         _ = hasEnded.wait(timeout: .now() + .seconds(1))
     }

@@ -186,7 +186,7 @@ final class ConfigKeeper {
         // Before anything is bound: nothing is to be given back then.
         let tls: PreparedTLS
         do throws(CertificateFault) { tls = try certificates.prepare(config.configuration.tls) } catch {
-            throw ReloadRefusal(["\(source.path): error: tls: \(error)"])
+            throw refusal(of: source, because: "tls: \(error)")
         }
         let accessLog: OpenAccessLog?
         do throws(LineSink.Refusal) {
@@ -194,7 +194,7 @@ final class ConfigKeeper {
                 try OpenAccessLog(options)
             }
         } catch {
-            throw ReloadRefusal(["\(source.path): error: \(error)"])
+            throw refusal(of: source, because: "\(error)")
         }
         let plan = ReloadPlan(from: current, start: start, open: open, to: config.configuration)
         var listeners: [NextListener] = []
@@ -222,6 +222,13 @@ final class ConfigKeeper {
         }
         return PreparedConfig(
             config: config, plan: plan, listeners: listeners, roster: roster, tls: tls, accessLog: accessLog)
+    }
+
+    /// Every fault of a config that names a file which is of no use.
+    /// - Parameter cause: why that file is; it stands alone where nothing is found by a second look.
+    private static func refusal(of source: ConfigSource, because cause: String) -> ReloadRefusal {
+        do throws(ConfigFaults) { try source.check() } catch { return ReloadRefusal(error) }
+        return ReloadRefusal(["\(source.path): error: \(cause)"])
     }
 
     private static func roster(
@@ -288,7 +295,7 @@ final class ConfigDesk: Sendable {
             State(
                 configuration: config.configuration,
                 report: ConfigReport(
-                    file: file, checksum: config.checksum, upstreamsChecksum: config.configuration.upstreamsDigits),
+                    file: file, checksum: config.checksum, upstreamsChecksum: config.upstreamsDigits),
                 loaded: now))
     }
 
@@ -307,7 +314,7 @@ final class ConfigDesk: Sendable {
         state.withLock { state in
             state.configuration = config.configuration
             state.report.checksum = config.checksum
-            state.report.upstreamsChecksum = config.configuration.upstreamsDigits
+            state.report.upstreamsChecksum = config.upstreamsDigits
             state.report.reloadsTotal += 1
             state.report.fault = nil
             state.report.needsRestart = needsRestart
@@ -331,13 +338,5 @@ final class ConfigDesk: Sendable {
             notes.append("a restart is needed for \(report.needsRestart.joined(separator: ", "))")
         }
         return notes
-    }
-}
-
-extension Configuration {
-    /// ``upstreamsChecksum`` as the pages show it.
-    fileprivate var upstreamsDigits: String {
-        let digits = String(upstreamsChecksum, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 }

@@ -347,7 +347,7 @@ extension ControlLoop {
         if let fleet {
             var sampler = LoadSampler(next.inboundServices, plane: plane, at: now)
             fleet.sampleLoads = { sampler.sample(at: $0) }
-            fleet.configChecksum = next.upstreamsChecksum
+            fleet.configChecksum = prepared.config.upstreamsChecksum
             responder?.answer(for: next.inboundServices)
             if var tags = next.membership?.tags {
                 // Others know from our start on where we stand.

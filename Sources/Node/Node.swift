@@ -59,26 +59,24 @@ package func runNode(_ config: ReadConfig, from source: ConfigSource, options: R
     }
 }
 
-/// Reads the files of the config's TLS as ``runNode(_:from:options:)`` would, and starts nothing.
-/// - Returns: why the first of them that is no good is none; nil where all are.
-package func tlsFault(of configuration: Configuration) -> String? {
-    guard !configuration.tls.isEmpty else { return nil }
+/// Why ``runNode(_:from:options:)`` could not use files that a config names: reads those of TLS, and looks at the access log
+/// as far as that can be done without making one. Starts nothing.
+func fileFaults(_ tls: TLSOptions, _ accessLog: AccessLogOptions?) -> [FileFault] {
+    let obstacle = accessLog.flatMap { LineSink.obstacle(to: $0.path) }
+    return tlsFaults(tls) + (obstacle.map { [FileFault(owner: .accessLog, path: $0.path, message: "\($0)")] } ?? [])
+}
+
+private func tlsFaults(_ options: TLSOptions) -> [FileFault] {
+    guard let first = options.owners.first else { return [] }
     do {
         // These are the keys that `run` guards, and this process has them for a moment.
         try forbidCoreDumps()
-        var material = try TLSMaterial(configuration.tls, tickets: try TicketKeys(at: Kernel.now()))
-        _ = try material.contexts()
-        return nil
+        return TLSMaterial.faults(of: options, tickets: try TicketKeys(at: Kernel.now()))
     } catch let error as StartError {
-        return error.description
+        return [FileFault(owner: first, message: error.description)]
     } catch {
-        return "\(error)"
+        return [FileFault(owner: first, message: "tls: \(error)")]
     }
-}
-
-/// Why ``runNode(_:from:options:)`` could not write the access log, as far as that can be seen without making a file.
-package func accessLogFault(of configuration: Configuration) -> String? {
-    configuration.accessLog.flatMap { LineSink.obstacle(to: $0.path) }.map { "\($0)" }
 }
 
 private func forbidCoreDumps() throws(StartError) {
@@ -169,7 +167,7 @@ private struct RunningNode {
                 doors: Doors(of: plane), desk: serviceDesk, events: events, random: SeededRandom(seed: random.next()),
                 logger: logger)
             (fleet, fleetDesk) = try Self.fleet(
-                configuration, probePort: responder?.address.port ?? 0, services.tags, gossip, events, logger)
+                config, probePort: responder?.address.port ?? 0, services.tags, gossip, events, logger)
             var sampler = LoadSampler(configuration.inboundServices, plane: plane, at: started)
             fleet?.sampleLoads = { sampler.sample(at: $0) }
             var gossiped = GossipedLoads()
@@ -213,14 +211,15 @@ private struct RunningNode {
     }
 
     private static func fleet(
-        _ configuration: Configuration, probePort: UInt16, _ services: [(name: String, value: String)],
+        _ config: ReadConfig, probePort: UInt16, _ services: [(name: String, value: String)],
         _ sockets: consuming GossipSockets?, _ events: EventHub, _ logger: Logger
     ) throws -> (Fleet?, FleetDesk?) {
+        let configuration = config.configuration
         guard let options = configuration.membership, let sockets else { return (nil, nil) }
         let desk = FleetDesk()
         return (
             try Fleet(
-                options, name: configuration.node.name, configChecksum: configuration.upstreamsChecksum,
+                options, name: configuration.node.name, configChecksum: config.upstreamsChecksum,
                 probePort: probePort, services: services,
                 interests: configuration.tagsOfInterest,
                 stateDirectory: configuration.node.stateDirectory, on: sockets, desk: desk, events: events,
@@ -268,6 +267,8 @@ private struct RunningNode {
     }
 
     func run(until signals: consuming SignalQueue) async throws -> Int32 {
+        // It sleeps until there is something to write; the end waits for it, that of a start which fails too.
+        accessLog.start()
         let admin = AdminServer(bind: configuration.admin.bind, token: token, source: source)
         do {
             let loop = try ControlLoop(
@@ -275,7 +276,6 @@ private struct RunningNode {
                 services: services, responder: responder, certificates: certificates, accessLog: accessLog,
                 config: config, configDesk: configDesk, events: events, signals: signals, logger: logger)
             let adminAddress = try await admin.start()
-            accessLog.start()
             try plane.start()
             responder?.start(answeringFor: configuration.inboundServices, of: plane)
             desk.show(.serving, at: Kernel.now())

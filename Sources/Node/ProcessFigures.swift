@@ -22,7 +22,7 @@ enum ProcessFigures {
                 status.residentPages.multipliedReportingOverflow(
                     by: UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
                 ).partialValue
-            if let boot = text(of: "/proc/stat").flatMap(bootTime(in:)) {
+            if let boot = bootTime() {
                 report.startTimeSeconds = boot + Double(status.startTicks) / ticks
             }
         }
@@ -75,6 +75,11 @@ enum ProcessFigures {
         }
     }
 
+    /// - Parameter path: of a file as /proc/stat: a line for each processor and a number for each interrupt come first.
+    static func bootTime(at path: String = "/proc/stat") -> Double? {
+        text(of: path, atMost: 1 << 20).flatMap(bootTime(in:))
+    }
+
     /// When the machine was started, in seconds since 1970.
     static func bootTime(in text: String) -> Double? {
         text.split(separator: "\n").first { $0.hasPrefix("btime ") }.flatMap { Double($0.dropFirst(6)) }
@@ -105,21 +110,18 @@ enum ProcessFigures {
 
     // MARK: Asking the system
 
-    /// A file's first 64 KiB, enough for all of these; nil where it cannot be read.
-    private static func text(of path: String) -> String? {
+    /// The beginning of a file; nil where it cannot be read.
+    private static func text(of path: String, atMost limit: Int = 64 << 10) -> String? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 64 << 10)
-        var length = 0
-        while length < bytes.count {
-            let count = unsafe bytes[length...].withUnsafeMutableBytes {
-                unsafe read(descriptor, $0.baseAddress, $0.count)
-            }
+        var (bytes, chunk): ([UInt8], [UInt8]) = ([], [UInt8](repeating: 0, count: min(limit, 64 << 10)))
+        while bytes.count < limit {
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else { break }
-            length += count
+            bytes += chunk[..<min(count, limit - bytes.count)]
         }
-        return length > 0 ? String(decoding: bytes[..<length], as: UTF8.self) : nil
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
     }
 
     /// Without the one that this takes itself.

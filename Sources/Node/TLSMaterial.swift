@@ -1,5 +1,6 @@
 // From a config's TLS to the contexts that workers make their pipes by: everything is read, or nothing is.
 
+import Config
 import Proxy
 import TLS
 import Vocabulary
@@ -25,6 +26,39 @@ struct TLSMaterial: ~Copyable {
         self.options = options
         self.tickets = tickets
         self.store = store
+    }
+
+    /// Of which nothing is read yet.
+    private init(unread options: TLSOptions, tickets: TicketKeys) {
+        store = CertificateStore()
+        let trustsSystem = options.upstreams.values.contains { $0.authorities == nil }
+        // Without memory for it, contexts that need it say so.
+        system = trustsSystem ? try? TrustAnchors(system: ()) : nil
+        self.options = options
+        self.tickets = tickets
+    }
+
+    /// All for which ``init(_:tickets:)`` and ``contexts()`` would throw, in an order that does not change.
+    static func faults(of options: TLSOptions, tickets: TicketKeys) -> [FileFault] {
+        var material = TLSMaterial(unread: options, tickets: tickets)
+        var unusable: [CertificateSource: CertificateFault] = [:]
+        for source in options.sources {
+            do throws(CertificateFault) { _ = try material.store.add(source) } catch { unusable[source] = error }
+        }
+        var faults: [FileFault] = []
+        for owner in options.owners {
+            let unread = options.sources(of: owner).compactMap { source in
+                unusable[source].map { fault in
+                    FileFault(owner: owner, source: source, path: fault.path, message: "tls: \(fault)")
+                }
+            }
+            faults += unread
+            guard unread.isEmpty else { continue }
+            do throws(CertificateFault) { try material.tryContext(of: owner) } catch {
+                faults.append(FileFault(owner: owner, path: error.path, message: "tls: \(error)"))
+            }
+        }
+        return faults
     }
 
     /// What is in use, in an order that does not change.
@@ -96,6 +130,14 @@ struct TLSMaterial: ~Copyable {
         return try ClientContext(ClientOptions(trusted: trusted, certificate: shown))
     }
 
+    private mutating func tryContext(of owner: FileFault.Owner) throws(CertificateFault) {
+        switch owner {
+        case .listener(let name): if let options = options.listeners[name] { _ = try context(of: name, options) }
+        case .upstream(let name): if let options = options.upstreams[name] { _ = try context(options) }
+        case .accessLog: break
+        }
+    }
+
     private mutating func pair(_ files: CertificateFiles) throws(CertificateFault) -> CertificatePair {
         guard case .pair(let pair) = try store.add(files.source) else { throw .unavailable }
         return pair
@@ -104,5 +146,33 @@ struct TLSMaterial: ~Copyable {
     private mutating func authorities(_ path: String) throws(CertificateFault) -> TrustAnchors {
         guard case .authorities(let anchors) = try store.add(.authorities(path)) else { throw .unavailable }
         return anchors
+    }
+}
+
+extension TLSOptions {
+    /// Who speaks TLS, in an order that does not change.
+    var owners: [FileFault.Owner] {
+        listeners.keys.sorted().map { .listener($0) } + upstreams.keys.sorted().map { .upstream($0) }
+    }
+
+    fileprivate func sources(of owner: FileFault.Owner) -> [CertificateSource] {
+        switch owner {
+        case .listener(let name): listeners[name]?.sources ?? []
+        case .upstream(let name): upstreams[name]?.sources ?? []
+        case .accessLog: []
+        }
+    }
+}
+
+extension CertificateFault {
+    /// The file that is to be mended, where it is one.
+    fileprivate var path: String? {
+        switch self {
+        case .unreadable(let path, _), .tooLarge(let path), .noCertificate(let path), .noKey(let path),
+            .malformed(let path, _), .encryptedKey(let path), .refused(let path, _):
+            path
+        case .mismatch(_, let key): key
+        case .unavailable: nil
+        }
     }
 }

@@ -1,12 +1,24 @@
 // The system calls of files that are appended to, and waiting for one descriptor without a poller.
 
 import Glibc
+import Vocabulary
 
 /// What a descriptor refers to, as far as writing to it differs.
 package enum FileKind: Hashable, Sendable {
     case regular, pipe, socket, directory
     /// A device, a terminal among them.
     case other
+}
+
+/// Which file something leads to, whatever it is called: equal for two names or descriptors of one file.
+package struct FileIdentity: Hashable, Sendable {
+    private let device: UInt
+    private let inode: UInt
+
+    fileprivate init(_ status: stat) {
+        device = UInt(status.st_dev)
+        inode = UInt(status.st_ino)
+    }
 }
 
 extension Kernel {
@@ -51,6 +63,19 @@ extension Kernel {
         return FileKind(status)
     }
 
+    package static func identity(of descriptor: Int32) -> FileIdentity? {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+        return FileIdentity(status)
+    }
+
+    /// Of what a path leads to; nil where there is nothing.
+    package static func identity(ofPath path: String) -> FileIdentity? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return FileIdentity(status)
+    }
+
     /// Whether this process may write to what a path leads to.
     package static func mayWrite(to path: String) -> Result<Void, SystemError> {
         unsafe access(path, W_OK) == 0 ? .success(()) : .failure(SystemError(code: errno))
@@ -68,9 +93,9 @@ extension Kernel {
         }
     }
 
-    /// Waits until a descriptor has something to read, or has failed.
+    /// Waits until a descriptor has something to read, or has failed; signals that come meanwhile make no difference.
     /// - Parameter milliseconds: at most; negative is for ever.
-    /// - Returns: false where the time was over first, or a signal came.
+    /// - Returns: false where the time was over first.
     package static func waitToRead(_ descriptor: Int32, milliseconds: Int32) -> Bool {
         wait(descriptor, for: POLLIN, milliseconds)
     }
@@ -82,7 +107,14 @@ extension Kernel {
 
     private static func wait(_ descriptor: Int32, for events: Int32, _ milliseconds: Int32) -> Bool {
         var ready = pollfd(fd: descriptor, events: Int16(events), revents: 0)
-        return unsafe poll(&ready, 1, milliseconds) == 1
+        let end = now() + .milliseconds(max(0, milliseconds))
+        var left = milliseconds
+        while true {
+            let count = unsafe poll(&ready, 1, left)
+            guard count < 0, errno == EINTR else { return count == 1 }
+            // Rounded up: a moment too short would be a turn for nothing.
+            if milliseconds > 0 { left = Int32(clamping: max(0, (end - now()).wholeNanoseconds + 999_999) / 1_000_000) }
+        }
     }
 }
 

@@ -6,8 +6,9 @@ package struct ConfigReport: Codable, Hashable, Sendable {
     package var file: String
     /// SHA-256 of the file as it was read, in 64 hexadecimal digits: what sha256sum(1) says of it.
     package var checksum: String
-    /// Of the upstreams as they were understood, whatever else the file says: 8 hexadecimal digits, equal where they are. By
-    /// these remoras compare their configs. Nil in what an older one says.
+    /// Of the upstreams as they were understood, defaults included, but for paths of TLS files, whatever else the file says:
+    /// 8 hexadecimal digits, equal where they are. By these remoras compare their configs; those of another release, which
+    /// may know other keys, differ. Nil in what an older one says.
     package var upstreamsChecksum: String?
     /// How long it has been in force.
     package var loadedSeconds: Double

@@ -37,4 +37,14 @@ package struct ExplanationReport: Codable, Hashable, Sendable {
         self.changes = changes
         self.coversSeconds = coversSeconds
     }
+
+    /// Reads what an older remora says too, which tells no changes.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        subject = try container.decode(Subject.self, forKey: .subject)
+        name = try container.decode(String.self, forKey: .name)
+        sentences = try container.decode([String].self, forKey: .sentences)
+        changes = try container.decodeIfPresent([Change].self, forKey: .changes) ?? []
+        coversSeconds = try container.decodeIfPresent(Double.self, forKey: .coversSeconds) ?? 0
+    }
 }

@@ -96,6 +96,36 @@ package struct MembershipReport: Codable, Hashable, Sendable {
     package var probes = AnsweredProbesReport()
 
     package init() {}
+
+    /// Reads what an older remora says too, which knows nothing of agreement.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        incarnation = try container.decode(UInt32.self, forKey: .incarnation)
+        joined = try container.decode(Bool.self, forKey: .joined)
+        alive = try container.decode(Int.self, forKey: .alive)
+        suspect = try container.decode(Int.self, forKey: .suspect)
+        dead = try container.decode(Int.self, forKey: .dead)
+        left = try container.decode(Int.self, forKey: .left)
+        lastKnownGood = try container.decode(Bool.self, forKey: .lastKnownGood)
+        healthScore = try container.decode(Int.self, forKey: .healthScore)
+        queued = try container.decode(Int.self, forKey: .queued)
+        viewChecksum = try container.decode(String.self, forKey: .viewChecksum)
+        receivedDatagramsTotal = try container.decode(UInt64.self, forKey: .receivedDatagramsTotal)
+        sentDatagramsTotal = try container.decode(UInt64.self, forKey: .sentDatagramsTotal)
+        receivedBytesTotal = try container.decode(UInt64.self, forKey: .receivedBytesTotal)
+        sentBytesTotal = try container.decode(UInt64.self, forKey: .sentBytesTotal)
+        refusedDatagramsTotal = try container.decode(UInt64.self, forKey: .refusedDatagramsTotal)
+        refusedMessagesTotal = try container.decode(UInt64.self, forKey: .refusedMessagesTotal)
+        readPausesTotal = try container.decode(UInt64.self, forKey: .readPausesTotal)
+        unsentDatagramsTotal = try container.decode(UInt64.self, forKey: .unsentDatagramsTotal)
+        acceptedStreamsTotal = try container.decode(UInt64.self, forKey: .acceptedStreamsTotal)
+        openedStreamsTotal = try container.decode(UInt64.self, forKey: .openedStreamsTotal)
+        refusedStreamsTotal = try container.decode(UInt64.self, forKey: .refusedStreamsTotal)
+        failedStreamsTotal = try container.decode(UInt64.self, forKey: .failedStreamsTotal)
+        agreement = try container.decodeIfPresent(AgreementReport.self, forKey: .agreement) ?? .untold
+        telemetry = try container.decode(TelemetryReport.self, forKey: .telemetry)
+        probes = try container.decode(AnsweredProbesReport.self, forKey: .probes)
+    }
 }
 
 /// How far the fleet's remoras see the same members as this one, and have the same upstreams in their configs. All zero
@@ -126,6 +156,13 @@ package struct AgreementReport: Codable, Hashable, Sendable {
     package var sentence = ""
 
     package init() {}
+
+    /// In place of what an older remora does not say.
+    static let untold: AgreementReport = {
+        var report = AgreementReport()
+        report.sentence = "Views are not compared: this remora is older than that."
+        return report
+    }()
 
     package var otherView: Int { remoras - unheard - sameView }
     package var otherConfigs: Int { remoras - unheard - sameConfig }

@@ -193,6 +193,21 @@ package struct ProbesReport: Codable, Hashable, Sendable {
     package var meanAgeSeconds: Double = 0
 
     package init() {}
+
+    /// Reads what an older remora says too, in which the two parts of ``localPicksTotal`` are missing.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        sentTotal = try container.decode(UInt64.self, forKey: .sentTotal)
+        answeredTotal = try container.decode(UInt64.self, forKey: .answeredTotal)
+        lateTotal = try container.decode(UInt64.self, forKey: .lateTotal)
+        refusedTotal = try container.decode(UInt64.self, forKey: .refusedTotal)
+        waitsTotal = try container.decode(UInt64.self, forKey: .waitsTotal)
+        fleetPicksTotal = try container.decode(UInt64.self, forKey: .fleetPicksTotal)
+        localPicksTotal = try container.decode(UInt64.self, forKey: .localPicksTotal)
+        unreportedPicksTotal = try container.decodeIfPresent(UInt64.self, forKey: .unreportedPicksTotal) ?? 0
+        alonePicksTotal = try container.decodeIfPresent(UInt64.self, forKey: .alonePicksTotal) ?? 0
+        meanAgeSeconds = try container.decode(Double.self, forKey: .meanAgeSeconds)
+    }
 }
 
 /// `GET /upstreams`.

@@ -6,21 +6,17 @@ struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Read a config file and print every fault in it, with its place.",
         discussion: """
-            Files of certificates and keys are read as well; the first that run could not use is named. So is an access \
-            log that could not be opened, as far as that can be seen.
+            Files of certificates and keys are read as well; what run could not use of them is a fault where it is named. \
+            So is an access log that could not be opened, as far as that can be seen.
             """)
 
     @OptionGroup var config: ConfigOptions
 
     func run() throws {
-        let configuration = try config.load().configuration
-        if let fault = tlsFault(of: configuration) {
-            StandardStreams.complain("\(config.path): error: tls: \(fault)")
-            throw ExitStatus.config.code
-        }
-        if let fault = accessLogFault(of: configuration) {
-            StandardStreams.complain("\(config.path): error: \(fault)")
-            throw ExitStatus.config.code
+        do {
+            try config.source.check()
+        } catch {
+            throw config.complain(of: error)
         }
         StandardStreams.output("\(config.path): ok\n")
     }

@@ -14,9 +14,14 @@ struct ConfigOptions: ParsableArguments {
         do {
             return try source.read()
         } catch {
-            for fault in error.faults { StandardStreams.complain(fault.description) }
-            throw ExitStatus.config.code
+            throw complain(of: error)
         }
+    }
+
+    /// - Returns: the exit code to end with.
+    func complain(of faults: ConfigFaults) -> ExitCode {
+        for fault in faults.faults { StandardStreams.complain(fault.description) }
+        return ExitStatus.config.code
     }
 
     var source: ConfigSource { ConfigSource(path: path, hostName: Self.hostName) }

@@ -23,12 +23,56 @@ private final class Directory {
     func text(_ name: String) throws -> String { try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
 }
 
+/// A terminal whose other side is read when a test says so; the only file here that takes a part of a line.
+private final class Terminal {
+    let path: String
+    private let other: Int32
+    /// As what it was set to is forgotten with the last descriptor.
+    private let own: Int32
+
+    /// TIOCSPTLCK and TIOCGPTN of ioctl_tty(2), which Swift does not see: macros with a type in them.
+    private static let (unlock, giveNumber): (UInt, UInt) = (0x4004_5431, 0x8004_5430)
+
+    init() throws {
+        other = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)
+        var (lock, number): (Int32, UInt32) = (0, 0)
+        let isUnlocked = unsafe ioctl(other, Self.unlock, &lock) == 0
+        let isNumbered = unsafe ioctl(other, Self.giveNumber, &number) == 0
+        path = "/dev/pts/\(number)"
+        own = unsafe open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
+        try #require(isUnlocked && isNumbered && own >= 0)
+        // Bytes as they are, without a return before each line's end.
+        var modes = termios()
+        unsafe cfmakeraw(&modes)
+        try #require(unsafe tcsetattr(own, TCSANOW, &modes) == 0)
+    }
+
+    deinit {
+        close(own)
+        close(other)
+    }
+
+    /// What was written, up to so many bytes.
+    func read(atMost limit: Int = .max) -> [UInt8] { drain(other, atMost: limit) }
+}
+
+/// What a descriptor has to read without waiting.
+private func drain(_ descriptor: Int32, atMost limit: Int = .max) -> [UInt8] {
+    var (bytes, buffer): ([UInt8], [UInt8]) = ([], [UInt8](repeating: 0, count: 10_007))
+    while bytes.count < limit {
+        let count = unsafe Glibc.read(descriptor, &buffer, min(buffer.count, limit - bytes.count))
+        guard count > 0 else { break }
+        bytes += buffer.prefix(count)
+    }
+    return bytes
+}
+
 @Suite("Lines and files")
 struct LineBatchTests {
-    private func entry(_ number: Int, padding: Int = 0) -> AccessEntry {
-        AccessEntry(
-            start: 0, listener: "in", client: nil,
-            serverName: padding > 0 ? String(repeating: "x", count: padding) : nil,
+    private func entry(_ number: Int, padding: Int = 0, with character: Character = "x") -> AccessEntry {
+        let name = padding > 0 ? String(repeating: character, count: padding) : nil
+        return AccessEntry(
+            start: 0, listener: "in", client: nil, serverName: name, clientIdentity: character == "x" ? nil : name,
             upstream: "web", attempts: number, duration: .zero, end: "clean")
     }
 
@@ -36,6 +80,7 @@ struct LineBatchTests {
     private func numbers(in text: String) throws -> [Int] {
         try #require(text.isEmpty || text.hasSuffix("\n"), "the last line is not whole")
         return try text.split(separator: "\n").map { line in
+            try #require(line.components(separatedBy: " listener=").count == 2, "more than one line: \(line)")
             let match = try #require(line.wholeMatch(of: /1970\S* .* attempts=(\d+) .* reason=-/), "no line: \(line)")
             return try #require(Int(match.1))
         }
@@ -116,39 +161,68 @@ struct LineBatchTests {
         #expect(batch.dropped == 5)
     }
 
-    @Test("Of a line that was written in part the rest comes first, so every line in a pipe is whole")
-    func partialLines() throws {
+    /// The second makes lines of over 4 KiB, which a pipe takes in parts too: each is written as six.
+    @Test(
+        "Of a line that was written in part the rest comes first, so every line is whole",
+        arguments: [(true, "x"), (false, "\u{1}"), (false, "x")])
+    func partialLines(inTerminal: Bool, character: Character) throws {
+        let (terminal, directory) = (try Terminal(), try Directory())
+        let path = inTerminal ? terminal.path : "\(directory.path)/fifo"
+        if !inTerminal { try #require(unsafe mkfifo(path, 0o600) == 0) }
+        let sink = try LineSink(path)
+        let reader = inTerminal ? -1 : unsafe open(path, O_RDONLY | O_NONBLOCK)
+        defer { if !inTerminal { close(reader) } }
+        func some(_ limit: Int = .max) -> [UInt8] {
+            inTerminal ? terminal.read(atMost: limit) : drain(reader, atMost: limit)
+        }
+        var (batch, read): (LineBatch, [UInt8]) = (LineBatch(), [])
+        // Nobody reads while a batch is written, which is more than there is room for; then some is read.
+        for round in 0..<20 {
+            for number in 0..<200 {
+                batch.add(entry(round * 200 + number, padding: 500, with: character), as: .text)
+            }
+            // The first time a second is waited; after that nothing, as it was for nothing.
+            batch.flush(to: sink)
+            read += some(30_021)
+        }
+        read += some()
+        // What is missing of the last line
+        batch.flush(to: sink)
+        read += some()
+        let numbers = try numbers(in: String(decoding: read, as: UTF8.self))
+        #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+        #expect(batch.written == UInt64(numbers.count))
+        #expect(batch.written + batch.dropped == 4_000)
+        #expect(batch.dropped > 0 && batch.written > 50)
+    }
+
+    @Test("What somebody else writes to the same pipe stands between lines, however full it was")
+    func sharedPipe() throws {
         let directory = try Directory()
         let path = "\(directory.path)/fifo"
         try #require(unsafe mkfifo(path, 0o600) == 0)
         let sink = try LineSink(path)
         let reader = unsafe open(path, O_RDONLY | O_NONBLOCK)
-        defer { close(reader) }
+        let other = unsafe open(path, O_WRONLY | O_NONBLOCK)
+        defer {
+            close(reader)
+            close(other)
+        }
         var (batch, read): (LineBatch, [UInt8]) = (LineBatch(), [])
-        var buffer = [UInt8](repeating: 0, count: 10_007)
-        // Nobody reads while a batch is written, which takes more than a pipe holds; then some is read.
         for round in 0..<20 {
-            for number in 0..<200 { batch.add(entry(round * 200 + number, padding: 500), as: .text) }
-            // The first time a second is waited; after that nothing, as it was for nothing.
+            for number in 0..<150 { batch.add(entry(round * 150 + number, padding: 400 + round), as: .text) }
             batch.flush(to: sink)
-            for _ in 0..<3 {
-                let count = unsafe Glibc.read(reader, &buffer, buffer.count)
-                if count > 0 { read += buffer.prefix(count) }
-            }
+            read += drain(reader, atMost: 20_011)
+            _ = unsafe "of another\n".withCString { unsafe write(other, $0, strlen($0)) }
+            batch.flush(to: sink)
         }
-        while case let count = unsafe Glibc.read(reader, &buffer, buffer.count), count > 0 {
-            read += buffer.prefix(count)
-        }
-        // What is missing of the last line
-        batch.flush(to: sink)
-        while case let count = unsafe Glibc.read(reader, &buffer, buffer.count), count > 0 {
-            read += buffer.prefix(count)
-        }
-        let numbers = try numbers(in: String(decoding: read, as: UTF8.self))
-        #expect(numbers == numbers.sorted() && Set(numbers).count == numbers.count)
-        #expect(batch.written == UInt64(numbers.count))
-        #expect(batch.written + batch.dropped == 4_000)
-        #expect(batch.dropped > 0 && batch.written > 100)
+        read += drain(reader)
+        let lines = String(decoding: read, as: UTF8.self).split(separator: "\n")
+        let others = lines.count { $0 == "of another" }
+        #expect(others > 10)
+        let own = lines.filter { $0 != "of another" }
+        #expect(own.allSatisfy { $0.wholeMatch(of: /1970\S* .* attempts=(\d+) .* reason=-/) != nil })
+        #expect(UInt64(own.count) == batch.written && batch.dropped > 0)
     }
 
     @Test("A FIFO is opened though nobody reads it, and is read by who comes later")
@@ -168,22 +242,40 @@ struct LineBatchTests {
         #expect(try numbers(in: String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)) == [0, 1])
     }
 
-    @Test("What is left of a line is nobody's in another file, and the line is counted as dropped")
+    @Test("What is left of a line, and why none are taken, is nobody's in another file; the line counts as dropped")
     func turning() throws {
-        let directory = try Directory()
-        let path = "\(directory.path)/fifo"
-        try #require(unsafe mkfifo(path, 0o600) == 0)
-        let fifo = try LineSink(path)
+        let (directory, terminal) = (try Directory(), try Terminal())
+        let (before, after) = (try LineSink(terminal.path), try LineSink("\(directory.path)/log"))
         var batch = LineBatch()
         for number in 0..<400 { batch.add(entry(number, padding: 500), as: .text) }
-        batch.flush(to: fifo)
+        batch.flush(to: before)
         let (written, dropped) = (batch.written, batch.dropped)
         #expect(written + dropped == 399, "one is there in part")
-        batch.forgetRest()
-        #expect(batch.dropped == dropped + 1)
+        #expect(batch.outage == .wouldBlock)
+        batch.turn(from: before, to: after)
+        #expect(batch.dropped == dropped + 1 && batch.outage == nil)
         batch.add(entry(400), as: .text)
-        batch.flush(to: try LineSink("\(directory.path)/log"))
+        batch.flush(to: after)
         #expect(try numbers(in: directory.text("log")) == [400])
         #expect(batch.written + batch.dropped == 401)
+    }
+
+    @Test("A file that is opened anew while it holds a part of a line gets the rest of it before any other")
+    func turningToItself() throws {
+        let terminal = try Terminal()
+        let (before, after) = (try LineSink(terminal.path), try LineSink(terminal.path))
+        var batch = LineBatch()
+        for number in 0..<400 { batch.add(entry(number, padding: 500), as: .text) }
+        batch.flush(to: before)
+        #expect(batch.written + batch.dropped == 399, "one is there in part")
+        batch.turn(from: before, to: after)
+        #expect(batch.outage == .wouldBlock, "it is the file's")
+        var read = terminal.read()
+        batch.add(entry(400), as: .text)
+        batch.flush(to: after)
+        read += terminal.read()
+        let numbers = try numbers(in: String(decoding: read, as: UTF8.self))
+        #expect(numbers.last == 400 && UInt64(numbers.count) == batch.written)
+        #expect(batch.written + batch.dropped == 401 && batch.outage == nil)
     }
 }

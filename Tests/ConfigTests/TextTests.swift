@@ -56,4 +56,29 @@ struct TextTests {
         #expect(!text.contains(key))
         #expect(text.contains(#""keys": ["a key of 24 bytes (not shown)"]"#))
     }
+
+    /// Of one upstream with these further keys.
+    private func checksum(_ keys: String, more: String = "") throws -> UInt32 {
+        let file =
+            "upstreams: [{name: x, endpoints: [10.0.0.1:80], \(keys)}\(more)]\n"
+            + "listeners: [{name: i, bind: 127.0.0.1:0, upstream: x}]\n"
+        return try ConfigFile.parse(file, file: "f", hostName: "host").upstreamsChecksum
+    }
+
+    @Test("The checksum of upstreams is that of what they do: where a node keeps its TLS files is its own")
+    func checksum() throws {
+        let own = "tls: {server_name: x.edge, ca: /a/ca.pem, certificate: /a/x.pem, key: /a/x.key}"
+        let here = try checksum(own)
+        #expect(try checksum(own.replacing("/a/", with: "/nodes/b/")) == here)
+        #expect(try checksum("balance: p2c, \(own)") == here, "a default that is written is the default")
+        for other in [
+            own.replacing("x.edge", with: "y.edge"), "slow_start: 0s", "balance: random, \(own)",
+            "\(own), slow_start: 1s",
+        ] {
+            #expect(try checksum(other) != here, "\(other)")
+        }
+        #expect(
+            try checksum(own, more: ", {name: y, endpoints: [10.0.0.2:80]}")
+                != checksum(own, more: ", {name: y, endpoints: [10.0.0.3:80]}"))
+    }
 }

@@ -365,6 +365,202 @@ struct AccessLogTests {
         }
     }
 
+    @Test(
+        "A file that standard error was redirected to holds both logs, and neither goes over the other",
+        arguments: ["/dev/stderr", "/proc/self/fd/2", "DIR/both.log", "DIR/link"])
+    func redirected(path: String) throws {
+        try Logged.with(
+            "{path: \(path)}", threads: 1, script: "exec 2>\"${3%/*}/both.log\"; exec \"$0\" \"$@\"",
+            prepare: { directory in
+                try FileManager.default.createSymbolicLink(
+                    atPath: "\(directory.path)/link", withDestinationPath: "/dev/stderr")
+            }
+        ) { logged in
+            func both() -> [String] { logged.lines("both.log") }
+            // Both write in turns.
+            for turn in 1...3 {
+                try logged.visit()
+                try Wait.until(both().count { $0.hasSuffix("\"end\":\"clean\",\"reason\":null}") }, is: turn)
+                #expect(try logged.reload().ending == .exit(0))
+            }
+            try logged.end()
+            let (lines, own) = (both().filter { $0.hasPrefix("{") }, both().filter { !$0.hasPrefix("{") })
+            #expect(lines.count == 3)
+            for line in lines { _ = try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+            #expect(own.allSatisfy { $0.wholeMatch(of: /\d{4}-\S+Z (notice|info|warning) .+/) != nil }, "\(own)")
+            #expect(own.count { $0.hasSuffix("nothing has changed") } == 3)
+            #expect(own.first?.contains(" started") == true && own.last?.hasSuffix("drained") == true, "\(own)")
+        }
+    }
+
+    @Test("A line that a full disk cut off is completed when the file is opened anew and there is room again")
+    func cutOff() throws {
+        let script = "ulimit -S -f 512; exec \"$0\" \"$@\""
+        try Logged.with(
+            "{path: DIR/access.log}", threads: 1, script: script,
+            prepare: { directory in
+                let filler = String(repeating: String(repeating: "x", count: 1_023) + "\n", count: 255)
+                _ = try directory.write(filler, as: "access.log")
+            }
+        ) { logged in
+            for _ in 0..<10 { try logged.visit() }
+            try Wait.until(try logged.counted(), is: 9)
+            let dropped = try #require(try logged.report()).droppedTotal
+            // When the file is asked for anew, and then there is room
+            #expect(try logged.reload().ending == .exit(0))
+            let room = try runProgram(["prlimit", "--pid", "\(logged.remora.id)", "--fsize=unlimited:"])
+            try #require(room.status == 0, "\(room.output)")
+            try logged.visit()
+            try logged.end()
+            let lines = logged.lines().filter { !$0.hasPrefix("x") }
+            #expect(UInt64(lines.count) == 11 - dropped)
+            for line in lines { _ = try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+        }
+    }
+
+    @Test("Why one file took no lines is nothing that another is told of")
+    func outageOfAnother() throws {
+        try Logged.with("{path: /dev/full}", threads: 1) { logged in
+            try logged.visit()
+            try Wait.until((try logged.report())?.fault, is: "\(SystemError(code: ENOSPC))")
+            _ = try logged.remora.log.line(containing: "/dev/full takes no lines")
+            // When another takes its place, before any line is written to that
+            try logged.write("{path: DIR/access.log}")
+            #expect(try logged.reload().ending == .exit(0))
+            #expect((try logged.report())?.fault == nil)
+            #expect(try #require(try logged.report()).droppedTotal == 1)
+            try logged.visit()
+            try Wait.until(logged.lines().count, is: 1)
+            #expect((try logged.report())?.fault == nil)
+            // And what happens to the first again is news.
+            try logged.write("{path: /dev/full}")
+            #expect(try logged.reload().ending == .exit(0))
+            try logged.visit()
+            _ = try logged.remora.log.line(containing: "/dev/full takes no lines")
+            try logged.end()
+            let rest = try logged.remora.log.rest()
+            #expect(!rest.contains("takes lines again"), "\(rest)")
+        }
+    }
+
+    // MARK: TLS
+
+    /// What a line says of these keys, in either format.
+    private func said(_ line: String, _ format: String, _ keys: [String]) throws -> [String] {
+        if format == "json" {
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            return try keys.map { key in
+                let value = try #require(object?[key], "\(key) is missing: \(line)")
+                return value is NSNull ? "-" : "\(value)"
+            }
+        }
+        return try keys.map { key in
+            let rest = try #require(line.split(separator: " \(key)=", maxSplits: 1).dropFirst().first, "\(line)")
+            let value = rest.hasPrefix("\"") ? rest.dropFirst().prefix { $0 != "\"" } : rest.prefix { $0 != " " }
+            return String(value)
+        }
+    }
+
+    @Test(
+        "A connection whose TLS ends here says whom it asked for and who it was; one that gets no further, why",
+        arguments: ["json", "text"])
+    func terminated(format: String) throws {
+        let (files, instance) = (try TLSFiles(), try Instance("web"))
+        defer { instance.end() }
+        try files.make("web", by: "ca", names: "DNS:web.edge")
+        try files.make("shop", by: "ca", names: "URI:spiffe://edge/shop,DNS:shop.edge")
+        try files.make("guest", by: "ca", names: "URI:spiffe://elsewhere/guest")
+        let file = try files.directory.write(
+            """
+            upstreams: [{name: out, endpoints: ["\(instance.address)"]}]
+            listeners:
+            - name: in
+              bind: 127.0.0.1:0
+              upstream: out
+              tls: {\(files.pair("web")), client_ca: \(files.path("ca.pem")), allow_san: ["spiffe://edge/*"]}
+            - {name: open, bind: "127.0.0.1:0", upstream: out, tls: {\(files.pair("web"))}}
+            admin: 127.0.0.1:0
+            access_log: {path: \(files.path("access.log")), format: \(format)}
+
+            """)
+        try RemoraProcess.with(["run", "--config", file, "--threads", "1"]) { remora in
+            let listeners = try remora.ready().listeners.map(\.address)
+            let keys = ["listener", "server_name", "client_identity", "endpoint", "received_bytes", "end", "reason"]
+            var seen = 0
+            /// What the line says of the connection that was made meanwhile.
+            func line(_ visit: () throws -> Void) throws -> [String] {
+                try visit()
+                seen += 1
+                let text = try Wait.forAnswer { () throws -> String in
+                    let lines = try String(contentsOfFile: files.path("access.log"), encoding: .utf8)
+                        .split(separator: "\n")
+                    guard lines.count == seen else { throw TooLate(description: "\(lines)") }
+                    return String(lines[seen - 1])
+                }
+                return try said(text, format, keys)
+            }
+            let name = ["-servername", "web.edge"]
+            for version in ["-tls1_2", "-tls1_3"] {
+                let known = try line {
+                    let answer = try files.openssl(listeners[0], files.showing("shop") + name + [version])
+                    #expect(answer.contains("\r\n\r\nweb"))
+                }
+                #expect(
+                    known == [
+                        "in", "web.edge", "URI spiffe://edge/shop", "\(instance.address)", "27", "clean", "-",
+                    ])
+                let nameless = try line { _ = try files.openssl(listeners[1], ["-noservername", version]) }
+                #expect(nameless == ["open", "-", "-", "\(instance.address)", "27", "clean", "-"])
+                let unasked = try line { _ = try files.openssl(listeners[0], name + [version]) }
+                let none = "TLS failed: peer did not return a certificate"
+                #expect(unasked == ["in", "web.edge", "-", "-", "0", "handshake_failed", none])
+                let refused = try line {
+                    _ = try files.openssl(listeners[0], files.showing("guest") + name + [version])
+                }
+                let another =
+                    "the peer's certificate is refused: none of its names is allowed; it is for URI spiffe://elsewhere/guest"
+                #expect(refused == ["in", "web.edge", "-", "-", "0", "handshake_failed", another])
+            }
+            let plain = try line {
+                let client = try Peer(to: listeners[1])
+                try client.send(Array("GET / HTTP/1.1\r\n\r\n".utf8))
+                _ = try client.ending()
+            }
+            #expect(plain == ["open", "-", "-", "-", "0", "handshake_failed", "TLS failed: http request"])
+            let gone = try line { try Peer(to: listeners[1]).close() }
+            let ended = "the connection ended within the TLS handshake"
+            #expect(gone == ["open", "-", "-", "-", "0", "handshake_failed", ended])
+            #expect(instance.requests == 4)
+        }
+    }
+
+    @Test("A connection whose TLS passes through says whom it asked for", arguments: ["json", "text"])
+    func passedThrough(format: String) throws {
+        let files = try TLSFiles()
+        try files.make("web", by: "ca", names: "DNS:web.edge")
+        let endpoint = try TLSEndpoint(files, [TLSEndpoint.Door(certificate: "web")])
+        let file = try files.directory.write(
+            """
+            upstreams: [{name: out, endpoints: ["\(endpoint.addresses[0])"]}]
+            listeners: [{name: in, bind: "127.0.0.1:0", upstream: out, sni: [{match: "*.edge", upstream: out}]}]
+            admin: 127.0.0.1:0
+            access_log: {path: \(files.path("access.log")), format: \(format)}
+
+            """)
+        try RemoraProcess.with(["run", "--config", file, "--threads", "1"]) { remora in
+            let answer = try files.openssl(remora.ready().listener, ["-servername", "web.edge"])
+            #expect(answer.contains("\r\n\r\n0 TLSv1.3 new nobody"), "\(answer)")
+            let line = try Wait.forAnswer { () throws -> String in
+                let text = try String(contentsOfFile: files.path("access.log"), encoding: .utf8)
+                guard text.hasSuffix("\n") else { throw TooLate(description: text) }
+                return text
+            }
+            #expect(
+                try said(line.trimmingCharacters(in: .newlines), format, ["server_name", "client_identity", "end"])
+                    == ["web.edge", "-", "clean"])
+        }
+    }
+
     @Test("A sample has about its part of the connections")
     func sample() throws {
         try Logged.with("{path: DIR/access.log, sample: 0.25}") { logged in

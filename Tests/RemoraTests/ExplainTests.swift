@@ -265,4 +265,16 @@ struct ProcessFiguresTests {
         for text in ["max 100000\n", "1 0\n", "1\n", ""] { #expect(ProcessFigures.processors(in: text) == nil) }
         #expect(ProcessFigures.bootTime(in: "cpu 1\nbtime 1700000000\n") == 1_700_000_000)
     }
+
+    @Test(
+        "When the machine was started is found behind the lines of a thousand processors, and no file is read for ever")
+    func bootTime() throws {
+        let directory = try TestDirectory()
+        let processors = (0..<1_000).map { "cpu\($0) " + String(repeating: " 1234567890", count: 10) + "\n" }.joined()
+        let file = try directory.write("\(processors)btime 1700000000\nprocesses 1\n", as: "stat")
+        #expect(ProcessFigures.bootTime(at: file) == 1_700_000_000)
+        #expect(ProcessFigures.bootTime(at: "/dev/zero") == nil)
+        #expect(ProcessFigures.bootTime(at: "\(directory.path)/none") == nil)
+        #expect(ProcessFigures.bootTime() != nil)
+    }
 }

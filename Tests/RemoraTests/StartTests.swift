@@ -180,6 +180,22 @@ struct StartTests {
         }
     }
 
+    @Test("A start that fails at the admin address waits for nothing that has not begun")
+    func failedStartIsPrompt() throws {
+        let (taken, directory) = (try Server(), try TestDirectory())
+        let config = TestConfig(admin: "\(taken.address)", endpoints: [taken.address])
+        let file = try directory.write(config.text + "access_log: {path: \(directory.path)/access.log}\n")
+        // The best of three: what the machine does beside it is not remora's.
+        let times = try (0..<3).map { _ in
+            let begin = Kernel.now()
+            let outcome = try RemoraProcess.outcome(of: ["run", "--config", file])
+            #expect(outcome.ending == .exit(73))
+            return Kernel.now() - begin
+        }
+        let best = try #require(times.min())
+        #expect(best < .seconds(1), "\(times)")
+    }
+
     @Test("A start that fails at a later address leaves no socket's file of an earlier one", arguments: [true, false])
     func failedStartCleansUp(atListener: Bool) throws {
         let (taken, directory) = (try Server(), try TestDirectory())

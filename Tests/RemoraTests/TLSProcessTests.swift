@@ -256,24 +256,102 @@ struct TLSProcessTests {
         try files.make("web", by: "ca", names: "DNS:web.edge")
         try files.make("other", by: "ca", names: "DNS:web.edge")
         let (web, other, none) = (files.path("web.pem"), files.path("other.key"), files.path("none.pem"))
-        for (tls, fault) in [
-            ("certificate: \(none)", "cannot read \(none): No such file or directory"),
-            ("certificate: \(web), key: \(other)", "the key in \(other) is not that of the certificate in \(web)"),
+        for (tls, path, fault) in [
+            ("certificate: \(none)", none, "cannot read \(none): No such file or directory"),
             (
-                "certificate: \(web)",
+                "certificate: \(web), key: \(other)", other,
+                "the key in \(other) is not that of the certificate in \(web)"
+            ),
+            (
+                "certificate: \(web)", web,
                 "\(web) holds no private key; it must have one that begins with -----BEGIN PRIVATE KEY-----"
             ),
-            ("\(files.pair("web")), client_ca: \(none)", "cannot read \(none): No such file or directory"),
+            ("\(files.pair("web")), client_ca: \(none)", none, "cannot read \(none): No such file or directory"),
         ] {
-            let file = try files.directory.write(config(tls, to: instance))
+            let text = config(tls, to: instance)
+            let file = try files.directory.write(text)
             let run = try RemoraProcess.outcome(of: ["run", "--config", file])
             #expect(run.ending == .exit(78) && run.output == "" && run.log == "remora: error: tls: \(fault)\n")
             let check = try RemoraProcess.outcome(of: ["check", "--config", file])
-            #expect(check.ending == .exit(78) && check.output == "" && check.log == "\(file): error: tls: \(fault)\n")
+            let place = try place(of: path, in: text)
+            #expect(check.ending == .exit(78) && check.output == "")
+            #expect(check.log == "\(file):\(place): error: tls: \(fault)\n")
         }
         let file = try files.directory.write(config(files.pair("web"), to: instance))
         let check = try RemoraProcess.outcome(of: ["check", "--config", file])
         #expect(check.ending == .exit(0) && check.output == "\(file): ok\n" && check.log == "")
+    }
+
+    /// `LINE:COLUMN` of what stands in a text once.
+    private func place(of path: String, in text: String) throws -> String {
+        let parts = text.components(separatedBy: path)
+        try #require(parts.count == 2, "\(path)")
+        let lines = parts[0].components(separatedBy: "\n")
+        return "\(lines.count):\(lines[lines.count - 1].count + 1)"
+    }
+
+    @Test("check and reload name every file that is of no use at its place, among the other faults")
+    func everyFault() throws {
+        let (files, instance) = (try TLSFiles(), try Instance("web"))
+        defer { instance.end() }
+        for name in ["web", "other"] { try files.make(name, by: "ca", names: "DNS:web.edge") }
+        let weak = try runProgram(
+            [
+                "openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "30", "-subj", "/CN=weak",
+                "-keyout",
+                files.path("weak.key"), "-out", files.path("weak.pem"),
+            ])
+        try #require(weak.status == 0, "\(weak.output)")
+        func text(_ more: String) -> String {
+            """
+            upstreams:
+            - {name: out, endpoints: ["\(instance.address)"], tls: {ca: \(files.path("none-1.pem")), server_name: web.edge}}
+            listeners:
+            - name: a
+              bind: 127.0.0.1:0
+              upstream: out
+              tls: {certificate: \(files.path("web.pem")), key: \(files.path("other.key"))}
+            - {name: b, bind: "127.0.0.1:0", upstream: out, tls: {\(files.pair("weak"))}}
+            - {name: c, bind: "127.0.0.1:0", upstream: out, tls: {certificate: \(files.path("none-2.pem"))}}
+            admin: 127.0.0.1:0
+            access_log: {path: \(files.path("none/access.log"))}
+            \(more)
+            """
+        }
+        let faults = [
+            ("none-1.pem", "tls: cannot read \(files.path("none-1.pem")): No such file or directory"),
+            (
+                "other.key",
+                "tls: the key in \(files.path("other.key")) is not that of the certificate in \(files.path("web.pem"))"
+            ),
+            ("weak.pem", "tls: \(files.path("weak.pem")) cannot be used: ee key too small"),
+            ("none-2.pem", "tls: cannot read \(files.path("none-2.pem")): No such file or directory"),
+            (
+                "none/access.log",
+                "access_log: \(files.path("none/access.log")) cannot be opened: the directory \(files.path("none")) is not there; make it, or name another file"
+            ),
+        ]
+        let good = try files.directory.write(config(files.pair("web"), to: instance))
+        try RemoraProcess.with(["run", "--config", good, "--threads", "1"]) { remora in
+            let admin = try remora.ready().admin
+            for more in ["", "shutdwon: {drain: 1s}"] {
+                let text = text(more)
+                let file = try files.directory.write(text)
+                var lines = try faults.map { path, fault in
+                    "\(file):\(try place(of: files.path(path), in: text)): error: \(fault)"
+                }
+                if !more.isEmpty {
+                    lines.append("\(file):12:1: error: unknown key \"shutdwon\" in the config; did you mean shutdown?")
+                }
+                let check = try RemoraProcess.outcome(of: ["check", "--config", file])
+                #expect(check.ending == .exit(78) && check.output == "")
+                #expect(check.log.split(separator: "\n").map(String.init) == lines)
+                guard more.isEmpty else { continue }
+                let reload = try RemoraProcess.outcome(of: ["reload", "--admin", "\(admin)"])
+                #expect(reload.ending == .exit(78))
+                for line in lines { #expect((reload.output + reload.log).contains(line), "\(reload)") }
+            }
+        }
     }
 
     @Test("Who holds keys leaves no core dump, and who holds none may", arguments: ["tls", "membership", "neither"])
