@@ -7,7 +7,7 @@
 import AccessLog
 import Admin
 import Balancing
-package import Config
+import Config
 import Glibc
 import GossipNet
 import Logging
