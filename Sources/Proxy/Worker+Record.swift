@@ -46,7 +46,8 @@ extension Worker {
     /// Forgets a placement that came to nothing for want of something here: what is tried in its stead is the same attempt.
     mutating func takeBackPlacement(_ index: UInt32) {
         guard connections[index].isRecorded else { return }
-        records.facts[index].attempts -= 1
+        let attempts = records.facts[index].attempts
+        records.facts[index].attempts = attempts > 0 ? attempts - 1 : 0
     }
 
     mutating func recordConnect(_ index: UInt32) {

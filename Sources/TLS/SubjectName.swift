@@ -33,7 +33,9 @@ package enum SubjectName: Hashable, Sendable, CustomStringConvertible {
     /// As logs tell of it: whoever was refused may bear names as long as a certificate can be, and a long one is cut.
     var shown: String {
         let text = description
-        return text.utf8.count <= Self.longestShown ? text : "\(text.prefix(Self.longestShown))..."
+        guard text.utf8.count > Self.longestShown else { return text }
+        // By bytes: one character may have any number of them. A scalar that is cut becomes U+FFFD.
+        return String(decoding: text.utf8.prefix(Self.longestShown), as: UTF8.self) + "..."
     }
 
     /// In bytes, the word for the kind included; a DNS name has 253 at most (RFC 1035 §2.3.4).

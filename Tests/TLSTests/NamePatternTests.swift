@@ -46,6 +46,15 @@ struct NamePatternTests {
         #expect(!pattern.matches(.dns(String(repeating: "a", count: 5000))))
     }
 
+    @Test("A long name is shown by its first bytes, also where they are one character")
+    func shown() {
+        let marks = "u" + String(repeating: "\u{308}", count: 50_000)
+        #expect(marks.count == 1)
+        let shown = SubjectName.uri(marks).shown
+        #expect(shown.utf8.starts(with: "URI u\u{308}".utf8) && shown.utf8.count <= SubjectName.longestShown + 5)
+        #expect(SubjectName.dns("a.edge").shown == "DNS a.edge")
+    }
+
     // MARK: Certificates by name
 
     @Test("A name's own certificate goes before a wildcard's; who asks for nothing gets the first")
