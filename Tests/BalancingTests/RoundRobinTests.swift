@@ -91,6 +91,7 @@ struct RoundRobinTests {
         var random = SeededRandom(seed: seed)
         var fixture = Fixture(weights: [Int](repeating: 100, count: 20), balance: .roundRobin, seed: seed)
         var waited = [Int](repeating: 0, count: 10)
+        var longest = 0
         for _ in 0..<20_000 {
             var members = (0..<10).map { (endpoint: $0, weight: 100) }
             for passing in 10..<20 where random.below(2) == 0 {
@@ -101,10 +102,11 @@ struct RoundRobinTests {
             let picked = fixture.pick()
             for staying in 0..<10 {
                 waited[staying] = staying == picked ? 0 : waited[staying] + 1
-                // A full round is 20 picks; weights of 50 make a second ring.
-                #expect(waited[staying] <= 40)
+                longest = max(longest, waited[staying])
             }
         }
+        // A full round is 20 picks; weights of 50 make a second ring.
+        #expect(longest <= 40)
     }
 
     @Test("An endpoint whose weight changes at every pick still gets its turns", arguments: Seeds.sample)

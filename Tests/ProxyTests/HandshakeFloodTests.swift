@@ -209,7 +209,7 @@ extension DataPlaneBehaviour {
         @Test("Whatever is changed on the way, nothing hangs and nobody gets a wrong byte", arguments: 0..<4)
         func mutated(seed: Int) throws {
             let service = try Service.echo()
-            let remora = try terminating(service.address) { $0.limits.handshakeTimeout = .seconds(5) }
+            let remora = try terminating(service.address) { $0.limits.handshakeTimeout = .seconds(2) }
             var random = SeededRandom(seed: UInt64(seed))
             let context = try certificates.client()
             for _ in 0..<60 {
