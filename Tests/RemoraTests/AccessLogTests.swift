@@ -278,17 +278,19 @@ struct AccessLogTests {
         }
     }
 
+    /// Takes all but the last bit of the 512 blocks of 512 bytes that `ulimit -f 512` leaves a file.
+    private static func fillDisk(_ directory: TestDirectory) throws {
+        let filler = String(repeating: String(repeating: "x", count: 1_023) + "\n", count: 255)
+        _ = try directory.write(filler, as: "access.log")
+    }
+
     @Test("A full disk costs lines, counted and said once, and no connection")
     func fullDisk() throws {
-        // A file may hold 512 blocks of 512 bytes here, which is a disk that is full as far as a write can tell.
+        // To a write it is a disk that is full.
         let script = "ulimit -f 512; exec \"$0\" \"$@\""
         try Logged.with(
             "{path: DIR/access.log}", threads: 1, script: script,
-            prepare: { directory in
-                // All but the last bit is taken already.
-                let filler = String(repeating: String(repeating: "x", count: 1_023) + "\n", count: 255)
-                _ = try directory.write(filler, as: "access.log")
-            }
+            prepare: Self.fillDisk
         ) { logged in
             for _ in 0..<10 { try logged.visit() }
             // One may be there in part.
@@ -398,10 +400,7 @@ struct AccessLogTests {
         let script = "ulimit -S -f 512; exec \"$0\" \"$@\""
         try Logged.with(
             "{path: DIR/access.log}", threads: 1, script: script,
-            prepare: { directory in
-                let filler = String(repeating: String(repeating: "x", count: 1_023) + "\n", count: 255)
-                _ = try directory.write(filler, as: "access.log")
-            }
+            prepare: Self.fillDisk
         ) { logged in
             for _ in 0..<10 { try logged.visit() }
             try Wait.until(try logged.counted(), is: 9)
