@@ -151,15 +151,17 @@ let package = Package(
     ]
 )
 
-// For the sanitizers: what shares memory between threads or handles it by hand, with its tests, and no package of others'.
-// Building the rest twice more would take longer than running it.
-if Context.environment["REMORA_CORES"] != nil {
-    let outer: Set = [
-        "Config", "Stores", "Admin", "Node", "Simulation", "CProcess", "Rig", "remora", "pick-benchmark",
-        "ring-benchmark", "discovery-benchmark", "wire-benchmark", "tls-benchmark", "fleet-trial", "SerfTests",
-        "SimulationTests", "StoresTests", "ConfigTests", "AdminTests", "RigTests", "FleetTrialTests", "RemoraTests",
-    ]
+// For the sanitizers, which would build for longer than they run: these suites, apart by spaces, and what they stand on.
+if let suites = Context.environment["REMORA_SANITIZED"] {
+    let targets = Dictionary(uniqueKeysWithValues: package.targets.map { ($0.name, $0) })
+    var kept: Set<String> = []
+    var found = suites.split(separator: " ").map(String.init)
+    while let name = found.popLast() {
+        guard let target = targets[name] else { fatalError("REMORA_SANITIZED names \(name), which is no target") }
+        guard kept.insert(name).inserted else { continue }
+        for case .byNameItem(let dependency, _) in target.dependencies { found.append(dependency) }
+    }
     package.products = []
+    package.targets.removeAll { !kept.contains($0.name) }
     package.dependencies = []
-    package.targets.removeAll { outer.contains($0.name) }
 }

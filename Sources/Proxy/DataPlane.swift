@@ -349,6 +349,9 @@ package final class DataPlane: Sendable {
     /// Datagrams that came to the workers in answer to no question, or to one that is long past.
     package var strayAnswers: UInt64 { desks.reduce(0) { $0 &+ $1.strayAnswers.load(ordering: .relaxed) } }
 
+    /// Turns of workers' loops in which they looked for connections whose endpoint's fate has turned.
+    var sweepingTurns: UInt64 { desks.reduce(0) { $0 &+ $1.sweepingTurns.load(ordering: .relaxed) } }
+
     /// Frees the sets that no worker reads any more; to be called now and then after ``publish(_:)``.
     /// - Returns: the version that every worker has acknowledged, or one above it.
     package func reclaim() -> UInt64 { publication.reclaim() }

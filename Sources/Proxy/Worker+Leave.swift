@@ -1,8 +1,9 @@
 // Leaving an endpoint: what its fate does to the connections that are on it, and how the old ones leave.
 //
 // When some fate has turned, a worker goes through its connections once, so few in each turn of its loop that others
-// hardly notice; what turns meanwhile is for the passage after. `reset` ends a connection there and then. `drain` ends it at once if it is at rest, and otherwise
-// marks it: its timer looks again whenever it may have come to rest. Nothing of this is on the byte path.
+// hardly notice; what turns meanwhile is for the passage after. `reset` ends a connection there and then. `drain` ends
+// it at once if it is at rest, and otherwise marks it: its timer looks again whenever it may have come to rest. Nothing
+// of this is on the byte path.
 //
 // At rest means that it waits for no answer, holds nothing, and has been quiet for a moment. The moment is for answers
 // that come in parts: bytes alone do not tell where one ends, and a cut within one would pass for its end. Not taken:
@@ -20,6 +21,8 @@ struct Sweep {
     var after: UInt64
     /// …and all up to this one are, once it has come through.
     var through: UInt64
+    /// The turn of the loop with its last slice.
+    var sliced: UInt64 = 0
     var next: UInt32 = 0
 }
 
@@ -42,6 +45,8 @@ extension Worker {
 
     mutating func continueSweep() {
         guard var sweep else { return }
+        if sweep.sliced != turn { desk.sweepingTurns.add(1, ordering: .relaxed) }
+        sweep.sliced = turn
         var (looks, ends) = (Self.sweepLooks, Self.sweepEnds)
         while looks > 0, ends > 0, sweep.next < indices.highWater {
             if carryOut(sweep, on: sweep.next) { ends -= 1 }

@@ -29,6 +29,8 @@ final class WorkerDesk: Sendable {
     let handshakesBegun = Atomic<Int>(0)
     /// Answers to load probes that nobody waits for.
     let strayAnswers = Atomic<UInt64>(0)
+    /// Turns of the loop in which connections were looked through for those whose endpoint's fate has turned.
+    let sweepingTurns = Atomic<UInt64>(0)
 
     /// The listeners that the worker has not taken yet, owned by this place.
     private let listenerSet = unsafe Atomic<Unmanaged<ListenerSet>?>(nil)

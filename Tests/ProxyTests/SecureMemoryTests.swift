@@ -26,7 +26,7 @@ extension DataPlaneBehaviour {
             """
 
         /// Sanitizers, which are built without the outer modules, keep memory of their own for each allocation.
-        private static let isMeasurable = ProcessInfo.processInfo.environment["REMORA_CORES"] == nil
+        private static let isMeasurable = ProcessInfo.processInfo.environment["REMORA_SANITIZED"] == nil
 
         @Test(
             "An idle connection that is terminated here keeps less than 15,000 bytes resident",

@@ -11,7 +11,7 @@ extension DataPlaneBehaviour {
     @Suite("Transfers through TLS")
     struct SecureTransferTests {
         /// Bytes each way; fewer for the sanitizers, which are built without the outer modules.
-        static let bulk = (ProcessInfo.processInfo.environment["REMORA_CORES"] == nil ? 100 : 16) << 20
+        static let bulk = (ProcessInfo.processInfo.environment["REMORA_SANITIZED"] == nil ? 100 : 16) << 20
 
         /// Lets both ends say their streams at once, and checks what each hears.
         private func exchange(
