@@ -88,7 +88,11 @@ struct NoticeRingTests {
     private final class Desk: Sendable {
         let ring = NoticeRing()
         let wake: Wake
+        /// How often the reader has found nothing to read.
+        let sleeps = Atomic<Int>(0)
         let isOver = Atomic<Bool>(false)
+        /// The reader has come to its end, or was torn from it.
+        let isAlone = Atomic<Bool>(false)
 
         init() throws { wake = try Wake() }
     }
@@ -101,13 +105,19 @@ struct NoticeRingTests {
                 let notice = Notice(
                     kind: .noEndpoint, listener: UInt32(number), upstream: UInt32(number &* 3), cell: 0,
                     detail: Int32(number))
+                let before = desk.sleeps.load(ordering: .acquiring)
                 if desk.ring.push(notice) { desk.wake.signal() }
-                // Now and then the reader is let ahead, so that it falls asleep.
+                // Now and then the reader is let ahead, so that it falls asleep; sometimes until it does.
                 if number % 64 == 0 { sched_yield() }
+                guard number % 10_000 == 0 else { continue }
+                while desk.sleeps.load(ordering: .acquiring) == before, !desk.isAlone.load(ordering: .acquiring) {
+                    sched_yield()
+                }
             }
             desk.isOver.store(true, ordering: .releasing)
         }
-        var (received, lost, sleeps, last) = (0, 0, 0, -1)
+        defer { desk.isAlone.store(true, ordering: .releasing) }
+        var (received, lost, last) = (0, 0, -1)
         while true {
             // Looked at before the ring is emptied, so that nothing can come after the last look.
             let isOver = desk.isOver.load(ordering: .acquiring)
@@ -121,7 +131,7 @@ struct NoticeRingTests {
             if isOver { break }
             if received + lost == total { continue }
             // Asleep with nobody to wake it, the reader would find the ring filled behind its back.
-            sleeps += 1
+            desk.sleeps.add(1, ordering: .acquiringAndReleasing)
             if !isWoken(desk) {
                 let missed = desk.ring.pop()
                 try #require(missed == nil, "the reader slept on, with a notice to read")
@@ -129,7 +139,6 @@ struct NoticeRingTests {
         }
         writer.join()
         #expect(received + lost == total)
-        #expect(sleeps > 0)
     }
 
     /// Sleeps until the writer signals; false where it has come to its end and will not.
