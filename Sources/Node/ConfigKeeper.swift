@@ -45,12 +45,24 @@ enum RosterChange: Sendable {
 }
 
 /// Why a file does not come into force: a line each, those of a file as `check` prints them.
-struct ReloadRefusal: Error {
+struct ConfigRefusal: Error {
     var faults: [String]
 
     init(_ faults: [String]) { self.faults = faults }
 
     init(_ faults: ConfigFaults) { self.faults = faults.description.split(separator: "\n").map(String.init) }
+
+    /// Every fault of a config that names a file which is of no use.
+    /// - Parameter cause: why that file is; it stands alone where nothing is found by a second look, or none can be had.
+    init(_ source: ConfigSource, because cause: String) {
+        if source.canBeReadAgain {
+            do throws(ConfigFaults) { try source.check() } catch {
+                self.init(error)
+                return
+            }
+        }
+        self.init(["\(source.path): error: \(cause)"])
+    }
 }
 
 /// For the control thread alone, but for ``desk``.
@@ -121,7 +133,7 @@ final class ConfigKeeper {
         // Not a kernel thread of ours: where the machine gives none, a reload can wait.
         DispatchQueue(label: "remora.config").async {
             result.put(
-                Result { () throws(ReloadRefusal) in
+                Result { () throws(ConfigRefusal) in
                     try Self.prepare(
                         source, from: current, start: start, open: open,
                         certificates: certificates, workers: workers, silentPeerTimeout: silentPeerTimeout)
@@ -131,10 +143,10 @@ final class ConfigKeeper {
     }
 
     /// What was read, once.
-    func take() -> Result<PreparedConfig, ReloadRefusal>? { result.take() }
+    func take() -> Result<PreparedConfig, ConfigRefusal>? { result.take() }
 
     /// Takes note of what became of it. Who waits hears that at once where it was refused, and else from ``confirm()``.
-    func settle(_ outcome: Result<PreparedConfig, ReloadRefusal>, at now: Instant) -> CommandReport {
+    func settle(_ outcome: Result<PreparedConfig, ConfigRefusal>, at now: Instant) -> CommandReport {
         let report: CommandReport
         switch outcome {
         case .success(let prepared):
@@ -175,18 +187,18 @@ final class ConfigKeeper {
     private static func prepare(
         _ source: ConfigSource, from current: Configuration, start: Configuration, open: [OpenListener],
         certificates: CertificateKeeper, workers: Int, silentPeerTimeout: Duration
-    ) throws(ReloadRefusal) -> PreparedConfig {
+    ) throws(ConfigRefusal) -> PreparedConfig {
         guard source.canBeReadAgain else {
-            throw ReloadRefusal([
+            throw ConfigRefusal([
                 "the config came from standard input, which cannot be read again; name a file with --config, and restart"
             ])
         }
         let config: ReadConfig
-        do throws(ConfigFaults) { config = try source.read() } catch { throw ReloadRefusal(error) }
+        do throws(ConfigFaults) { config = try source.read() } catch { throw ConfigRefusal(error) }
         // Before anything is bound: nothing is to be given back then.
         let tls: PreparedTLS
         do throws(CertificateFault) { tls = try certificates.prepare(config.configuration.tls) } catch {
-            throw refusal(of: source, because: "tls: \(error)")
+            throw ConfigRefusal(source, because: "tls: \(error)")
         }
         let accessLog: OpenAccessLog?
         do throws(LineSink.Refusal) {
@@ -194,7 +206,7 @@ final class ConfigKeeper {
                 try OpenAccessLog(options)
             }
         } catch {
-            throw refusal(of: source, because: "\(error)")
+            throw ConfigRefusal(source, because: "\(error)")
         }
         let plan = ReloadPlan(from: current, start: start, open: open, to: config.configuration)
         var listeners: [NextListener] = []
@@ -209,7 +221,7 @@ final class ConfigKeeper {
                             try ListenerSockets(options, workers: workers, silentPeerTimeout: silentPeerTimeout)))
                 } catch {
                     for case .opens(let sockets) in listeners { sockets.close() }
-                    throw ReloadRefusal(["\(error)\(hint(error, open))"])
+                    throw ConfigRefusal(["\(error)\(hint(error, open))"])
                 }
             }
         }
@@ -218,17 +230,10 @@ final class ConfigKeeper {
             roster = try self.roster(from: current, start: start, to: config.configuration)
         } catch {
             for case .opens(let sockets) in listeners { sockets.close() }
-            throw ReloadRefusal(["the roster cannot be read: \(error)"])
+            throw ConfigRefusal(["the roster cannot be read: \(error)"])
         }
         return PreparedConfig(
             config: config, plan: plan, listeners: listeners, roster: roster, tls: tls, accessLog: accessLog)
-    }
-
-    /// Every fault of a config that names a file which is of no use.
-    /// - Parameter cause: why that file is; it stands alone where nothing is found by a second look.
-    private static func refusal(of source: ConfigSource, because cause: String) -> ReloadRefusal {
-        do throws(ConfigFaults) { try source.check() } catch { return ReloadRefusal(error) }
-        return ReloadRefusal(["\(source.path): error: \(cause)"])
     }
 
     private static func roster(
@@ -252,9 +257,9 @@ final class ConfigKeeper {
 
     /// Between the thread that reads and the control thread; holds one result at most.
     private final class ResultBox: Sendable {
-        private let state = Mutex<(result: Result<PreparedConfig, ReloadRefusal>?, isClosed: Bool)>((nil, false))
+        private let state = Mutex<(result: Result<PreparedConfig, ConfigRefusal>?, isClosed: Bool)>((nil, false))
 
-        func put(_ result: Result<PreparedConfig, ReloadRefusal>) {
+        func put(_ result: Result<PreparedConfig, ConfigRefusal>) {
             let isLate = state.withLock { state in
                 if !state.isClosed { state.result = result }
                 return state.isClosed
@@ -262,7 +267,7 @@ final class ConfigKeeper {
             if isLate, case .success(let prepared) = result { prepared.discard() }
         }
 
-        func take() -> Result<PreparedConfig, ReloadRefusal>? {
+        func take() -> Result<PreparedConfig, ConfigRefusal>? {
             state.withLock { state in
                 defer { state.result = nil }
                 return state.result

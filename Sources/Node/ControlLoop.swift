@@ -294,10 +294,10 @@ extension ControlLoop {
         config.beginIfAsked(open: plane.listeners) { [desk] in desk.wake.signal() }
     }
 
-    private mutating func apply(_ result: Result<PreparedConfig, ReloadRefusal>, at now: Instant) {
+    private mutating func apply(_ result: Result<PreparedConfig, ConfigRefusal>, at now: Instant) {
         var outcome = result
         if case .success(let prepared) = result {
-            do throws(ReloadRefusal) {
+            do throws(ConfigRefusal) {
                 try swap(in: prepared, at: now)
             } catch {
                 prepared.discard()
@@ -319,8 +319,8 @@ extension ControlLoop {
     }
 
     /// Makes another config the one in force: all of it, or nothing.
-    private mutating func swap(in prepared: PreparedConfig, at now: Instant) throws(ReloadRefusal) {
-        guard !shutdown.hasBegun else { throw ReloadRefusal(["this remora is ending"]) }
+    private mutating func swap(in prepared: PreparedConfig, at now: Instant) throws(ConfigRefusal) {
+        guard !shutdown.hasBegun else { throw ConfigRefusal(["this remora is ending"]) }
         let next = prepared.config.configuration
         try checkRoom(for: prepared)
         if let fleet {
@@ -336,7 +336,7 @@ extension ControlLoop {
                 plane.configure(set, named: named, listeners: prepared.listeners)
             }
         } catch {
-            throw ReloadRefusal([
+            throw ConfigRefusal([
                 "upstream \(error.upstream): there is room for \(error.capacity) endpoints, those included that are about to go"
             ])
         }
@@ -381,18 +381,18 @@ extension ControlLoop {
         }
     }
 
-    private func checkRoom(for prepared: PreparedConfig) throws(ReloadRefusal) {
+    private func checkRoom(for prepared: PreparedConfig) throws(ConfigRefusal) {
         let opening = prepared.plan.doors.count { if case .opens = $0 { true } else { false } }
         let room = plane.roomForListeners()
         if opening > room {
-            throw ReloadRefusal([
+            throw ConfigRefusal([
                 "\(opening) listeners are new and there is room for \(room), as closed ones keep theirs until their last connection has ended; try again later"
             ])
         }
         let known = Set(plane.upstreams.upstreams.map(\.options.name))
         let new = prepared.config.configuration.allUpstreams.count { !known.contains($0.name) }
         if known.count + new > plane.roomForUpstreams {
-            throw ReloadRefusal([
+            throw ConfigRefusal([
                 "\(new) upstreams are new and \(known.count) have been since the start, of \(plane.roomForUpstreams) in all; restart"
             ])
         }

@@ -46,6 +46,9 @@ package func runNode(_ config: ReadConfig, from source: ConfigSource, options: R
         if config.configuration.holdsKeys { try forbidCoreDumps() }
         let node = try RunningNode(config, source, options)
         return try await node.run(until: signals)
+    } catch let refusal as ConfigRefusal {
+        for fault in refusal.faults { LineLogHandler.toStandardError("\(fault)\n") }
+        return RunStatus.config
     } catch let error as StartError {
         return fail(error.description, error.status)
     } catch let error as BindError {
@@ -131,7 +134,7 @@ private struct RunningNode {
         logger = Logger(label: "remora") { _ in LineLogHandler(format: options.logFormat, level: logLevel) }
         token = try Self.readToken(configuration.admin)
         started = Kernel.now()
-        certificates = try Self.certificates(configuration.tls, events, logger)
+        certificates = try Self.certificates(configuration.tls, source, events, logger)
         let limits = ProxyLimits(descriptors: Kernel.raiseDescriptorLimit())
         let workers = options.threads ?? min(4, max(1, Kernel.processors))
         configDesk = ConfigDesk(config, file: source.path, at: started)
@@ -201,12 +204,12 @@ private struct RunningNode {
     }
 
     private static func certificates(
-        _ options: TLSOptions, _ events: EventHub, _ logger: Logger
+        _ options: TLSOptions, _ source: ConfigSource, _ events: EventHub, _ logger: Logger
     ) throws -> CertificateKeeper {
         do throws(CertificateFault) {
             return try CertificateKeeper(options, events: events, logger: logger)
         } catch {
-            throw StartError(description: "tls: \(error)", status: RunStatus.config)
+            throw ConfigRefusal(source, because: "tls: \(error)")
         }
     }
 

@@ -160,11 +160,8 @@ final class ServiceKeeper {
         for change in checker.turn() { take(change, at: now) }
         for index in services.indices {
             // Why a service fails may change while it does.
-            if case .failing? = checker.state(of: services[index].options.name),
-                let state = checker.state(of: services[index].options.name)
-            {
-                become(state, index)
-            }
+            guard let state = checker.state(of: services[index].options.name), case .failing = state else { continue }
+            become(state, index)
         }
         look(at: now)
     }

@@ -20,7 +20,7 @@ struct ConfigOptions: ParsableArguments {
 
     /// - Returns: the exit code to end with.
     func complain(of faults: ConfigFaults) -> ExitCode {
-        for fault in faults.faults { StandardStreams.complain(fault.description) }
+        StandardStreams.complain(faults.description)
         return ExitStatus.config.code
     }
 

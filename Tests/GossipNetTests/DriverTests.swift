@@ -151,7 +151,7 @@ struct DriverTests {
 
     @Test("With port 0 both sockets have the same port, and a port that is taken is named")
     func ports() throws {
-        let first = try GossipSockets(binding: .ipv4(.loopback, port: 0))
+        let first = try GossipSockets(binding: .ipv4(LoopbackFleet.spare, port: 0))
         #expect(Kernel.localAddress(of: first.datagrams) == Kernel.localAddress(of: first.listener))
         #expect(first.address.port != 0)
         let taken = first.address.socketAddress
@@ -162,7 +162,7 @@ struct DriverTests {
 
     @Test("A port that only UDP has taken is refused as well, and the TCP one is given back")
     func takenByDatagrams() throws {
-        let taken = try Kernel.bindDatagrams(.ipv4(.loopback, port: 0), receiveBuffer: 1 << 16)
+        let taken = try Kernel.bindDatagrams(.ipv4(LoopbackFleet.spare, port: 0), receiveBuffer: 1 << 16)
         let address = try #require(Kernel.localAddress(of: taken))
         let error = #expect(throws: GossipBindError.self) { _ = try GossipSockets(binding: address) }
         #expect("\(try #require(error))".contains("UDP"))

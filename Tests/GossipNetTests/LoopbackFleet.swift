@@ -1,6 +1,6 @@
 // Real drivers on real sockets, turned by one thread.
 //
-// Each fleet has loopback addresses of its own, so that tests of several processes do not meet.
+// On loopback addresses of this process's own: tests of several processes do not meet, and no port is taken there.
 
 import Glibc
 import Gossip
@@ -71,10 +71,13 @@ final class Node {
 }
 
 struct LoopbackFleet {
-    /// Other processes that run these tests at the same time have others.
-    private static let hosts = (2...250).map { host in
+    private static let hosts = (2...249).map { address(UInt32($0)) }
+    /// In no fleet.
+    static let spare = address(250)
+
+    private static func address(_ host: UInt32) -> SocketAddress.IPv4 {
         let (block, net) = (UInt32(1 + getpid() / 250 % 250), UInt32(1 + getpid() % 250))
-        return SocketAddress.IPv4(bits: 127 << 24 | block << 16 | net << 8 | UInt32(host))
+        return SocketAddress.IPv4(bits: 127 << 24 | block << 16 | net << 8 | host)
     }
 
     var nodes: [Node] = []

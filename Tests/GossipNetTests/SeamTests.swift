@@ -155,7 +155,7 @@ struct SeamTests {
 
     @Test("A stream to a closed port fails, one to a silent member fails by its deadline, each once")
     func failures() throws {
-        let closed = try GossipSockets(binding: .ipv4(.loopback, port: 0)).address
+        let closed = try GossipSockets(binding: .ipv4(LoopbackFleet.spare, port: 0)).address
         let silent = try GossipSockets(binding: .ipv4(.loopback, port: 0))
         var effects = Effects()
         let deadline = Kernel.now() + .milliseconds(300)

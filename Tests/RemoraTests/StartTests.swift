@@ -114,6 +114,17 @@ struct StartTests {
         }
     }
 
+    @Test("Of more faults than anyone reads the first are told, and how many are not", arguments: ["run", "check"])
+    func manyFaults(command: String) throws {
+        let keys = (1...150).map { "key\($0): 1\n" }.joined()
+        let directory = try TestDirectory()
+        let file = try directory.write(TestConfig(endpoints: [.ipv4(.loopback, port: 1)]).text + keys)
+        let outcome = try RemoraProcess.outcome(of: [command, "--config", file])
+        #expect(outcome.ending == .exit(78))
+        let lines = outcome.log.split(separator: "\n")
+        #expect(lines.count == 101 && lines.last == "\(file): and 50 more")
+    }
+
     @Test("A faulty config on standard input is called by its place too")
     func badStandardInput() throws {
         let input = Pipe()

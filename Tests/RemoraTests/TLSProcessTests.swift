@@ -271,11 +271,15 @@ struct TLSProcessTests {
             let text = config(tls, to: instance)
             let file = try files.directory.write(text)
             let run = try RemoraProcess.outcome(of: ["run", "--config", file])
-            #expect(run.ending == .exit(78) && run.output == "" && run.log == "remora: error: tls: \(fault)\n")
             let check = try RemoraProcess.outcome(of: ["check", "--config", file])
             let place = try place(of: path, in: text)
             #expect(check.ending == .exit(78) && check.output == "")
             #expect(check.log == "\(file):\(place): error: tls: \(fault)\n")
+            #expect(run.ending == .exit(78) && run.output == "" && run.log == check.log)
+            // What cannot be read twice has no places to look up.
+            let input = try #require(FileHandle(forReadingAtPath: file))
+            let piped = try RemoraProcess.outcome(of: ["run", "--config", "-"], input: input)
+            #expect(piped.ending == .exit(78) && piped.output == "" && piped.log == "-: error: tls: \(fault)\n")
         }
         let file = try files.directory.write(config(files.pair("web"), to: instance))
         let check = try RemoraProcess.outcome(of: ["check", "--config", file])
@@ -290,7 +294,7 @@ struct TLSProcessTests {
         return "\(lines.count):\(lines[lines.count - 1].count + 1)"
     }
 
-    @Test("check and reload name every file that is of no use at its place, among the other faults")
+    @Test("check, run and reload name every file that is of no use at its place, among the other faults")
     func everyFault() throws {
         let (files, instance) = (try TLSFiles(), try Instance("web"))
         defer { instance.end() }
@@ -346,6 +350,10 @@ struct TLSProcessTests {
                 let check = try RemoraProcess.outcome(of: ["check", "--config", file])
                 #expect(check.ending == .exit(78) && check.output == "")
                 #expect(check.log.split(separator: "\n").map(String.init) == lines)
+                let run = try RemoraProcess.outcome(of: ["run", "--config", file])
+                // Faults of the text end it before it reads a file.
+                #expect(run.ending == .exit(78))
+                #expect(run.log == (more.isEmpty ? check.log : lines[lines.count - 1] + "\n"))
                 guard more.isEmpty else { continue }
                 let reload = try RemoraProcess.outcome(of: ["reload", "--admin", "\(admin)"])
                 #expect(reload.ending == .exit(78))
