@@ -26,6 +26,8 @@ package struct LineBatch {
     package var isFull: Bool { bytes.count >= Self.limit }
 
     package mutating func add(_ entry: AccessEntry, as format: AccessLogOptions.Format) {
+        // Once; pages that no line reaches are never there.
+        if bytes.capacity == 0 { bytes.reserveCapacity(Self.limit + AccessEntry.longestLine) }
         entry.write(as: format, to: &bytes)
         lines += 1
     }

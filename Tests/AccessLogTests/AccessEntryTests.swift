@@ -44,6 +44,21 @@ struct AccessEntryTests {
                 """)
     }
 
+    @Test(
+        "The longest line finds room: every value of bytes that become six, and every number at its end",
+        arguments: [AccessLogOptions.Format.json, .text], ["\u{1}", "\u{7F}", "é", "€", "🐟"])
+    func longest(format: AccessLogOptions.Format, scalar: String) {
+        let words = String(repeating: scalar, count: 2 * AccessEntry.longestValue)
+        let entry = AccessEntry(
+            start: .max, listener: words, client: .unix(path: words), serverName: words, clientIdentity: words,
+            upstream: words, endpoint: .unix(path: words), member: words, attempts: .max, received: .max, sent: .max,
+            wait: .nanoseconds(Int64.max), connect: .nanoseconds(Int64.max), firstByte: .nanoseconds(Int64.max),
+            duration: .nanoseconds(Int64.max), end: words, reason: words)
+        let length = line(entry, format).utf8.count
+        #expect((1...AccessEntry.longestLine).contains(length))
+        if scalar == "\u{1}" { #expect(length > AccessEntry.longestLine * 9 / 10, "as long as it gets") }
+    }
+
     @Test("Text: the same fields in the same order, quoted where they are no word")
     func text() {
         #expect(

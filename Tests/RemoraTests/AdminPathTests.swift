@@ -49,8 +49,8 @@ struct AdminPathTests {
             let admin = try remora.ready().admin
             #expect(try setLogLevel("loud", admin).hasPrefix("HTTP/1.1 400 "))
             #expect(try setLogLevel("debug", admin).hasPrefix("HTTP/1.1 200 "))
-            // The first line there is.
-            #expect(try remora.log.line().contains("the admin port has set the log level to debug"))
+            // Others may already say what they did not before.
+            _ = try remora.log.line(containing: "the admin port has set the log level to debug")
             #expect(try get("/log-level?level=error", from: admin).status == 405)
         }
     }
