@@ -151,7 +151,8 @@ let package = Package(
     ]
 )
 
-// For the sanitizers, which would build for longer than they run: these suites, apart by spaces, and what they stand on.
+// For the sanitizers, whose builds would take longer than their runs: these suites, separated by spaces, and what they
+// stand on. Those that need packages of others cannot be among them.
 if let suites = Context.environment["REMORA_SANITIZED"] {
     let targets = Dictionary(uniqueKeysWithValues: package.targets.map { ($0.name, $0) })
     var kept: Set<String> = []

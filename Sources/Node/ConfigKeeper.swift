@@ -44,7 +44,7 @@ enum RosterChange: Sendable {
     case another(RosterSource)
 }
 
-/// Why a file does not come into force: a line each, those of a file as `check` prints them.
+/// Why a file does not come into force, at the start or by a reload: a line each, those of a file as `check` prints them.
 struct ConfigRefusal: Error {
     var faults: [String]
 

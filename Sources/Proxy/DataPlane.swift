@@ -349,7 +349,8 @@ package final class DataPlane: Sendable {
     /// Datagrams that came to the workers in answer to no question, or to one that is long past.
     package var strayAnswers: UInt64 { desks.reduce(0) { $0 &+ $1.strayAnswers.load(ordering: .relaxed) } }
 
-    /// Turns of workers' loops in which they looked for connections whose endpoint's fate has turned.
+    /// Turns of workers' loops in which they looked for connections whose endpoint's fate has turned, for the test that
+    /// bounds what one turn does.
     var sweepingTurns: UInt64 { desks.reduce(0) { $0 &+ $1.sweepingTurns.load(ordering: .relaxed) } }
 
     /// Frees the sets that no worker reads any more; to be called now and then after ``publish(_:)``.

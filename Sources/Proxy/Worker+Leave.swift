@@ -21,7 +21,7 @@ struct Sweep {
     var after: UInt64
     /// …and all up to this one are, once it has come through.
     var through: UInt64
-    /// The turn of the loop with its last slice.
+    /// The turn of the loop with its last slice: turns are counted, however many slices one has.
     var sliced: UInt64 = 0
     var next: UInt32 = 0
 }

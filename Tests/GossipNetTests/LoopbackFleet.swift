@@ -1,6 +1,6 @@
 // Real drivers on real sockets, turned by one thread.
 //
-// On loopback addresses of this process's own: tests of several processes do not meet, and no port is taken there.
+// On loopback addresses of this process's own: tests of several processes do not meet, nor take each other's ports.
 
 import Glibc
 import Gossip

@@ -158,7 +158,7 @@ struct SeamTests {
         let closed = try GossipSockets(binding: .ipv4(LoopbackFleet.spare, port: 0)).address
         let silent = try GossipSockets(binding: .ipv4(.loopback, port: 0))
         var effects = Effects()
-        let deadline = Kernel.now() + .milliseconds(300)
+        let deadline = Kernel.now() + .seconds(2)
         effects.streams = [(1, closed), (2, silent.address)].map { number, address in
             .open(
                 StreamID(side: .opened, number: number), to: address, request: .ping(Ping(sequence: 1, node: nil)),

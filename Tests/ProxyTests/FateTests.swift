@@ -396,7 +396,8 @@ extension DataPlaneBehaviour {
                     try exchange(client, server)
                     return ended() >= many
                 })
-            // By turns, not by exchanges: how many of those fit in is a question of how slow this thread is.
+            // A turn looks at all who have something to say. By turns, not by exchanges: how many of those fit in is a
+            // question of how slow this thread is.
             #expect(remora.plane.sweepingTurns - before >= UInt64(many / Worker.sweepEnds))
             #expect(eventually { remora.endpoints[0].connections == 0 })
             let verdicts = Set(stride(from: 0, to: 200, by: 2).map { ends[$0].awaitEnd()?.code ?? 0 })

@@ -101,6 +101,8 @@ struct NoticeRingTests {
     func twoThreads() throws {
         let (desk, total) = (try Desk(), 200_000)
         let writer = KernelThread.start(name: "writer") {
+            // A reader whose wake is lost says so once the writer has come to its end.
+            let limit = ContinuousClock.now + .seconds(10)
             for number in 0..<total {
                 let notice = Notice(
                     kind: .noEndpoint, listener: UInt32(number), upstream: UInt32(number &* 3), cell: 0,
@@ -110,7 +112,9 @@ struct NoticeRingTests {
                 // Now and then the reader is let ahead, so that it falls asleep; sometimes until it does.
                 if number % 64 == 0 { sched_yield() }
                 guard number % 10_000 == 0 else { continue }
-                while desk.sleeps.load(ordering: .acquiring) == before, !desk.isAlone.load(ordering: .acquiring) {
+                while desk.sleeps.load(ordering: .acquiring) == before, !desk.isAlone.load(ordering: .acquiring),
+                    ContinuousClock.now < limit
+                {
                     sched_yield()
                 }
             }
